@@ -1,0 +1,44 @@
+/**
+ * What a handler is, and what it is told about the request besides its body.
+ */
+import type { Api } from "../../protocol/schema/api.ts";
+import type { Decode, Encode } from "../../protocol/schema/message.ts";
+import type { SharedBuffer } from "../../storage/shared-buffer.ts";
+import type { Broker } from "../broker.ts";
+import type { Answer } from "./answer.ts";
+
+/** One client's connection, as handlers see it. */
+export interface ClientConnection {
+  /** Unique in the process. */
+  readonly id: number;
+  readonly listenerName: string;
+  readonly remoteHost: string;
+  /** User:ANONYMOUS until security exists. */
+  readonly principal: { readonly type: string; readonly name: string };
+  /** From ApiVersions v3+; "" before. */
+  clientSoftwareName: string;
+  clientSoftwareVersion: string;
+  readonly closed: boolean;
+  /** Runs when the connection has gone: frees what was kept for it (fetch sessions, ...). */
+  onClosed(run: () => void): void;
+}
+
+export interface RequestContext {
+  readonly broker: Broker;
+  readonly connection: ClientConnection;
+  readonly api: Api;
+  readonly apiVersion: number;
+  readonly correlationId: number;
+  /** "" when null came. */
+  readonly clientId: string;
+  /**
+   * Owner of the frame that `records` fields are views of; to be retained by whoever keeps them past this turn. Undefined:
+   * the views are good for this turn only, and what is kept must be copied.
+   */
+  readonly frame: SharedBuffer | undefined;
+}
+
+export type Handler<A extends Api, C = RequestContext> = (
+  request: Decode<A["request"]>,
+  context: C,
+) => Answer<Encode<A["response"]>>;

@@ -1,0 +1,22 @@
+/**
+ * An outcome that the protocol names: turned into its code at one boundary per partition or request.
+ *
+ * Not for bugs (assert) nor for a seam's own failures (DiskError, ...).
+ */
+import { ErrorCode, errorName } from "./error-codes.ts";
+
+export class KafkaError extends Error {
+  override readonly name = "KafkaError";
+  readonly code: ErrorCode;
+
+  /** @param detail sent to clients where the API has room for it. */
+  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
+    super(detail ?? errorName(code) ?? String(code), options);
+    this.code = code;
+  }
+}
+
+/** The code of an outcome; anything that is no KafkaError is a bug and answers UNKNOWN_SERVER_ERROR. */
+export function errorCodeOf(error: unknown): ErrorCode {
+  return error instanceof KafkaError ? error.code : ErrorCode.UNKNOWN_SERVER_ERROR;
+}
