@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+/**
+ * The `odradek` command.
+ */
+process.stderr.write("odradek: not connected\n");

@@ -1,0 +1,91 @@
+/**
+ * `npm run build`: what the package ships, in dist/: the library as ES modules and as CommonJS, the `odradek` command, the
+ * entry of the worker threads, the types.
+ *
+ * Dependencies stay outside the bundles: they are installed beside the package, and the native ones are optional.
+ * Invariant: dist/ holds nothing that the sources of this moment did not give.
+ */
+import { execFile } from "node:child_process";
+import { chmod, cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+import { projectRoot } from "./project-root.ts";
+
+interface BuildOptions {
+  /** Where to; the project's own dist/ when left out. */
+  readonly outputDirectory?: string;
+  /** Types take most of the time; a test that only runs the bundles leaves them out. */
+  readonly types?: boolean;
+}
+
+const shared = {
+  bundle: true,
+  platform: "node",
+  target: "node20",
+  packages: "external",
+  sourcemap: "linked",
+  sourcesContent: false,
+  legalComments: "none",
+  absWorkingDir: projectRoot,
+  logLevel: "warning",
+} as const;
+
+/** The name a module knows itself by does not exist in CommonJS: it is made from the file's name. */
+const commonJsSelf = {
+  banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
+  define: { "import.meta.url": "importMetaUrl" },
+};
+
+/** Bundles everything into the output directory, which is emptied first. */
+export async function buildPackage({
+  outputDirectory = join(projectRoot, "dist"),
+  types = true,
+}: BuildOptions = {}): Promise<void> {
+  await rm(outputDirectory, { recursive: true, force: true });
+  const modules = build({
+    ...shared,
+    // Code that both need lies in chunks; what `start` does not need stays in chunks of its own until it is imported.
+    entryPoints: { index: "index.ts", "cli/odradek": "cli/odradek.ts" },
+    format: "esm",
+    splitting: true,
+    chunkNames: "chunks/[name]-[hash]",
+    outdir: outputDirectory,
+  });
+  const commonJs = build({
+    ...shared,
+    ...commonJsSelf,
+    entryPoints: ["index.ts"],
+    format: "cjs",
+    outfile: join(outputDirectory, "index.cjs"),
+  });
+  await Promise.all([modules, commonJs, types ? emitTypes(outputDirectory) : undefined]);
+  await chmod(join(outputDirectory, "cli/odradek.js"), 0o755);
+}
+
+/** Declarations twice: the ones for `require` lie under a package.json of their own, which makes them CommonJS. */
+async function emitTypes(outputDirectory: string): Promise<void> {
+  const directory = join(outputDirectory, "types");
+  const compiler = createRequire(import.meta.url).resolve("typescript/package.json");
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [join(dirname(compiler), "bin/tsc"), "-p", "tsconfig.types.json", "--outDir", directory],
+    { cwd: projectRoot },
+  ).catch((error: { stdout?: string; message: string }) => {
+    throw new Error(error.stdout || error.message);
+  });
+  if (stdout !== "") process.stderr.write(stdout);
+  for (const name of await readdir(directory, { recursive: true })) {
+    if (!name.endsWith(".d.ts")) continue;
+    const file = join(directory, name);
+    // The compiler leaves the `.ts` of relative imports in declarations as it is.
+    await writeFile(file, (await readFile(file, "utf8")).replace(/((?:from|import\()\s*"\.[^"]*)\.ts"/g, '$1.js"'));
+  }
+  const forRequire = join(outputDirectory, "types-cjs");
+  await cp(directory, forRequire, { recursive: true });
+  await writeFile(join(forRequire, "package.json"), '{ "type": "commonjs" }\n');
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await buildPackage();
