@@ -7,6 +7,11 @@ import type { SharedBuffer } from "../../storage/shared-buffer.ts";
 import type { Broker } from "../broker.ts";
 import type { Answer } from "./answer.ts";
 
+export interface Principal {
+  readonly type: string;
+  readonly name: string;
+}
+
 /** One client's connection, as handlers see it. */
 export interface ClientConnection {
   /** Unique in the process. */
@@ -14,7 +19,9 @@ export interface ClientConnection {
   readonly listenerName: string;
   readonly remoteHost: string;
   /** User:ANONYMOUS until security exists. */
-  readonly principal: { readonly type: string; readonly name: string };
+  principal: Principal;
+  /** False: requests are held to the smaller size limit of strangers. Always true on listeners without authentication. */
+  authenticated: boolean;
   /** From ApiVersions v3+; "" before. */
   clientSoftwareName: string;
   clientSoftwareVersion: string;
@@ -23,8 +30,15 @@ export interface ClientConnection {
   onClosed(run: () => void): void;
 }
 
-export interface RequestContext {
-  readonly broker: Broker;
+/** One API as ApiVersions lists it. */
+export interface AdvertisedApi {
+  readonly apiKey: number;
+  readonly minVersion: number;
+  readonly maxVersion: number;
+}
+
+/** What every listener tells about a request, whatever node answers it. */
+export interface RequestInfo {
   readonly connection: ClientConnection;
   readonly api: Api;
   readonly apiVersion: number;
@@ -36,8 +50,19 @@ export interface RequestContext {
    * the views are good for this turn only, and what is kept must be copied.
    */
   readonly frame: SharedBuffer | undefined;
+  /** What this listener serves, in the order of keys. */
+  readonly advertisedApis: readonly AdvertisedApi[];
 }
 
+/** A request on a broker's listener. */
+export interface RequestContext extends RequestInfo {
+  readonly broker: Broker;
+}
+
+/**
+ * Answers one request: a synchronous function that changes what it changes in the turn that calls it. A KafkaError it throws
+ * becomes the API's own error response; anything else UNKNOWN_SERVER_ERROR, logged loudly.
+ */
 export type Handler<A extends Api, C = RequestContext> = (
   request: Decode<A["request"]>,
   context: C,
