@@ -62,7 +62,7 @@ export const ConsumerGroupMetadataKey = message("ConsumerGroupMetadataKey", "0",
 
 export const ConsumerGroupMetadataValue = message("ConsumerGroupMetadataValue", "0", "0+", {
   epoch: int32(),
-  metadataHash: int64Exact({ tag: 0, taggedVersions: "0+", default: 0 }),
+  metadataHash: int64Exact({ tag: 0, taggedVersions: "0+", default: 0n }),
 });
 
 /** Type 4: deprecated, read and tombstoned only. */
