@@ -1,6 +1,31 @@
 /**
- * One node's data plane: what handlers reach for.
+ * One node's data plane: what handlers reach for. Put together by cluster/node.ts.
  */
+import type { Clock } from "../storage/clock.ts";
+import type { Random } from "../storage/random.ts";
+import type { FetchSessionCache } from "./fetch/fetch-session.ts";
+import type { AutoTopicCreation } from "./metadata/auto-topic-creation.ts";
+import type { MetadataImage } from "./metadata/metadata-image.ts";
+import type { PartitionTable } from "./partition/partition-table.ts";
+import type { ControllerPort } from "./ports.ts";
+
+/** Settings the handlers read; the whole table is broker/config. */
+export interface BrokerSettings {
+  readonly autoCreateTopicsEnable: boolean;
+  readonly fetchMaxBytes: number;
+  readonly maxRequestPartitionSizeLimit: number;
+  readonly deleteTopicEnable: boolean;
+}
+
 export interface Broker {
   readonly nodeId: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly settings: BrokerSettings;
+  /** The cluster as this broker knows it now. */
+  readonly image: MetadataImage;
+  readonly partitions: PartitionTable;
+  readonly fetchSessions: FetchSessionCache;
+  readonly controller: ControllerPort;
+  readonly autoTopics: AutoTopicCreation;
 }

@@ -181,7 +181,10 @@ type MayOmit<F> =
     | { readonly ignorable: true }
     ? true
     : false;
-type OptionalKeys<F extends Fields> = { [K in keyof F]: MayOmit<F[K]> extends true ? K : never }[keyof F];
+/** Nearly every response has throttleTimeMs, and nearly every one says 0. */
+type OptionalKeys<F extends Fields> = {
+  [K in keyof F]: K extends "throttleTimeMs" ? K : MayOmit<F[K]> extends true ? K : never;
+}[keyof F];
 
 /** What an encoder takes: fields with a default, or of some versions only, may be left out. */
 export type EncodeFields<F extends Fields> = Simplify<

@@ -1,0 +1,121 @@
+/**
+ * Metadata (key 3): brokers, topics, partitions and their leaders, as this broker's image has them.
+ *
+ * Owns: which topics are meant (all, by name, by id) and what is told of each; asks for topics that are to be made.
+ * v4 auto-creation flag, v5 offline replicas, v8 authorized operations, v10 topic ids, v12 topics by id alone.
+ */
+import { ErrorCode } from "../../protocol/error-codes.ts";
+import type { Metadata } from "../../protocol/messages/metadata.ts";
+import type { Decode, Encode } from "../../protocol/schema/message.ts";
+import { ZERO_UUID } from "../../protocol/uuid.ts";
+import type { Handler, RequestContext } from "../dispatch/handler.ts";
+import { ALL_CLUSTER_OPERATIONS, ALL_TOPIC_OPERATIONS, NOT_ASKED } from "../metadata/authorized-operations.ts";
+import { liveBrokers } from "../metadata/live-brokers.ts";
+import { isInternalTopic } from "../metadata/internal-topics.ts";
+import { NO_LEADER, type PartitionImage, type TopicImage } from "../metadata/metadata-image.ts";
+import { illegalTopicName } from "../metadata/topic-name.ts";
+
+type MetadataRequest = Decode<(typeof Metadata)["request"]>;
+type MetadataResponse = Encode<(typeof Metadata)["response"]>;
+type TopicAnswer = MetadataResponse["topics"][number];
+
+export const handleMetadata: Handler<typeof Metadata> = (request, context) => {
+  const { image } = context.broker;
+  const brokers = liveBrokers(image, context.connection.listenerName);
+  const live = new Set(brokers.map((broker) => broker.nodeId));
+  const topics = wantedTopics(request, context).map((topic) => withOperations(topic, request, live, context));
+  return {
+    brokers,
+    clusterId: image.clusterId,
+    // Any live broker will do: it forwards. A stable choice keeps clients on one connection.
+    controllerId: live.has(context.broker.nodeId) ? context.broker.nodeId : (brokers[0]?.nodeId ?? -1),
+    topics,
+    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? ALL_CLUSTER_OPERATIONS : NOT_ASKED,
+  };
+};
+
+/** A topic that is there, or the error that stands for one that is not. */
+type Wanted = TopicImage | { readonly name: string | null; readonly id: string; readonly errorCode: number };
+
+function wantedTopics(request: MetadataRequest, context: RequestContext): Wanted[] {
+  const { broker, apiVersion } = context;
+  const { image } = broker;
+  const asked = request.topics;
+  if (asked === null || (apiVersion === 0 && asked.length === 0)) return [...image.topics.values()];
+  // Only from v12 on may a topic be named by its id; as soon as one is, those named otherwise are not answered.
+  const byId = asked.filter((topic) => topic.topicId !== ZERO_UUID || (topic.name === null && apiVersion >= 12));
+  if (byId.length > 0 && apiVersion >= 12) {
+    return [...new Set(byId.map((topic) => topic.topicId))].map(
+      // Differs from Kafka: a topic with neither name nor id is UNKNOWN_TOPIC_ID, where Kafka answers UNKNOWN_SERVER_ERROR.
+      (id) => image.topicsById.get(id) ?? { name: null, id, errorCode: ErrorCode.UNKNOWN_TOPIC_ID },
+    );
+  }
+  if (asked.some((topic) => topic.name === null || topic.topicId !== ZERO_UUID)) {
+    return [{ name: "", id: ZERO_UUID, errorCode: ErrorCode.INVALID_REQUEST }];
+  }
+  const missing: string[] = [];
+  const wanted = [...new Set(asked.map((topic) => topic.name as string))].map((name): Wanted => {
+    const topic = image.topics.get(name);
+    if (topic !== undefined) return topic;
+    if (illegalTopicName(name) !== undefined) return { name, id: ZERO_UUID, errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION };
+    missing.push(name);
+    return { name, id: ZERO_UUID, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
+  });
+  const mayCreate = apiVersion < 4 || request.allowAutoTopicCreation;
+  if (missing.length > 0 && mayCreate && broker.settings.autoCreateTopicsEnable) broker.autoTopics.request(missing);
+  return wanted;
+}
+
+function withOperations(
+  topic: Wanted,
+  request: MetadataRequest,
+  live: ReadonlySet<number>,
+  context: RequestContext,
+): TopicAnswer {
+  if ("errorCode" in topic) {
+    return {
+      errorCode: topic.errorCode,
+      name: topic.name,
+      topicId: topic.id,
+      isInternal: topic.name !== null && isInternalTopic(topic.name),
+      partitions: [],
+    };
+  }
+  return {
+    errorCode: ErrorCode.NONE,
+    name: topic.name,
+    topicId: topic.id,
+    isInternal: isInternalTopic(topic.name),
+    partitions: topic.partitions.map((partition) => partitionAnswer(partition, live, context)),
+    topicAuthorizedOperations: request.includeTopicAuthorizedOperations ? ALL_TOPIC_OPERATIONS : NOT_ASKED,
+  };
+}
+
+function partitionAnswer(
+  partition: PartitionImage,
+  live: ReadonlySet<number>,
+  context: RequestContext,
+): TopicAnswer["partitions"][number] {
+  const { broker, apiVersion } = context;
+  const hasLeader = live.has(partition.leader);
+  const offline = partition.replicas.filter((id) => !live.has(id));
+  let errorCode: number = ErrorCode.NONE;
+  if (!hasLeader) {
+    const registered = partition.leader !== NO_LEADER && broker.image.brokers.has(partition.leader);
+    // A leader that lives but does not offer this listener is a matter of configuration, which v6 and later are told.
+    const unfenced = registered && broker.image.brokers.get(partition.leader)?.fenced === false;
+    errorCode = unfenced && apiVersion >= 6 ? ErrorCode.LISTENER_NOT_FOUND : ErrorCode.LEADER_NOT_AVAILABLE;
+  } else if (apiVersion === 0 && offline.length > 0) {
+    errorCode = ErrorCode.REPLICA_NOT_AVAILABLE; // v0 has no other way to say so
+  }
+  const shown = (ids: readonly number[]): readonly number[] => (apiVersion === 0 ? ids.filter((id) => live.has(id)) : ids);
+  return {
+    errorCode,
+    partitionIndex: partition.partition,
+    leaderId: hasLeader ? partition.leader : NO_LEADER,
+    leaderEpoch: partition.leaderEpoch,
+    replicaNodes: shown(partition.replicas),
+    isrNodes: shown(partition.inSyncReplicas),
+    offlineReplicas: offline,
+  };
+}

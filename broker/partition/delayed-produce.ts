@@ -1,0 +1,80 @@
+/**
+ * An acks=all Produce that waits until every in-sync replica has what it appended, or until its time is up.
+ *
+ * Invariant: each partition is settled once; what was appended stays appended whatever the answer says.
+ */
+import { ErrorCode } from "../../protocol/error-codes.ts";
+import type { Clock } from "../../storage/clock.ts";
+import type { Partition } from "./partition.ts";
+import { ParkedWatcher } from "./watch-list.ts";
+
+/** One partition of the request that was appended. */
+export interface PendingAppend {
+  readonly partition: Partition;
+  readonly leaderEpoch: number;
+  /** The high watermark it takes. */
+  readonly requiredOffset: number;
+  /** Set when it is settled. */
+  errorCode: number | undefined;
+}
+
+/** Looks at one append: settled with NONE once replicated, with an error once it cannot be any more. */
+export function settle(pending: PendingAppend): boolean {
+  if (pending.errorCode !== undefined) return true;
+  const { partition } = pending;
+  const leader = partition.leader;
+  if (partition.log.offline) pending.errorCode = ErrorCode.KAFKA_STORAGE_ERROR;
+  else if (leader === undefined || leader.leaderEpoch !== pending.leaderEpoch) {
+    pending.errorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER;
+  } else if (partition.log.highWatermark >= pending.requiredOffset) {
+    const enough = leader.inSync.maximal.length >= partition.effectiveMinInSyncReplicas;
+    pending.errorCode = enough ? ErrorCode.NONE : ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND;
+  }
+  return pending.errorCode !== undefined;
+}
+
+export class DelayedProduce extends ParkedWatcher {
+  private readonly appends: readonly PendingAppend[];
+  private readonly done: () => void;
+
+  /** @param done called once, when every append is settled. */
+  constructor(appends: readonly PendingAppend[], done: () => void) {
+    super();
+    this.appends = appends;
+    this.done = done;
+  }
+
+  start(clock: Clock, timeoutMs: number): void {
+    if (this.allSettled()) {
+      this.done();
+      return;
+    }
+    const open = this.appends.filter((append) => append.errorCode === undefined);
+    this.park(
+      open.map((append) => append.partition.highWatermarkWatch),
+      clock,
+      timeoutMs,
+    );
+  }
+
+  private allSettled(): boolean {
+    let all = true;
+    for (const append of this.appends) if (!settle(append)) all = false;
+    return all;
+  }
+
+  override tryComplete(): boolean {
+    if (!this.allSettled()) return false;
+    if (this.leave()) this.done();
+    return true;
+  }
+
+  /** Time is up: what is not replicated yet is REQUEST_TIMED_OUT, and stays in the log. */
+  protected override expire(): void {
+    if (!this.leave()) return;
+    for (const append of this.appends) {
+      if (!settle(append)) append.errorCode = ErrorCode.REQUEST_TIMED_OUT;
+    }
+    this.done();
+  }
+}

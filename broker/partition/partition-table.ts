@@ -1,0 +1,189 @@
+/**
+ * The replicas this broker holds, by topic name and by topic id.
+ *
+ * Owns: which partitions exist here and that each follows the metadata. Leaves to LogStore: files; to whoever listens
+ * (replica fetchers, coordinators): what a new role means to them.
+ */
+import { ErrorCode } from "../../protocol/error-codes.ts";
+import { KafkaError } from "../../protocol/kafka-error.ts";
+import type { PartitionLog } from "../../storage/partition-log.ts";
+import type { MetadataDelta, MetadataImage, PartitionImage, TopicImage } from "../metadata/metadata-image.ts";
+import { Partition, type PartitionSurroundings } from "./partition.ts";
+
+/** The logs of this node, as the partition table needs them. */
+export interface LogStore {
+  /** The log of a partition, made when it is not there. @throws KafkaError KAFKA_STORAGE_ERROR when no directory is usable. */
+  obtain(topic: string, partition: number, topicId: string): PartitionLog;
+  /** Sets the files aside and removes them in the background. */
+  remove(topic: string, partition: number, topicId: string): void;
+}
+
+export interface PartitionChange {
+  readonly partition: Partition;
+  /** What the metadata said before; undefined for a replica that is new here. */
+  readonly before: PartitionImage | undefined;
+  /** What it says now; undefined for a replica that is gone. */
+  readonly now: PartitionImage | undefined;
+}
+
+type Slots = (Partition | undefined)[];
+
+export class PartitionTable {
+  private readonly byName = new Map<string, Slots>();
+  private readonly byId = new Map<string, Slots>();
+  private readonly around: PartitionSurroundings;
+  private readonly logs: LogStore;
+  private readonly listeners: ((changes: readonly PartitionChange[], image: MetadataImage) => void)[] = [];
+  /** Partitions that should be here but whose log could not be made: topic id and index. */
+  private readonly failed = new Set<string>();
+  private readonly minInSyncReplicasOf: (topic: string, image: MetadataImage) => number;
+
+  constructor(
+    around: PartitionSurroundings,
+    logs: LogStore,
+    minInSyncReplicasOf: (topic: string, image: MetadataImage) => number,
+  ) {
+    this.around = around;
+    this.logs = logs;
+    this.minInSyncReplicasOf = minInSyncReplicasOf;
+  }
+
+  /** Runs after the partitions of a delta have taken on their new roles. */
+  onChange(listener: (changes: readonly PartitionChange[], image: MetadataImage) => void): void {
+    this.listeners.push(listener);
+  }
+
+  get(topic: string, index: number): Partition | undefined {
+    return this.byName.get(topic)?.[index];
+  }
+
+  getById(topicId: string, index: number): Partition | undefined {
+    return this.byId.get(topicId)?.[index];
+  }
+
+  *all(): IterableIterator<Partition> {
+    for (const slots of this.byId.values()) {
+      for (const partition of slots) if (partition !== undefined) yield partition;
+    }
+  }
+
+  /**
+   * The replica held here. @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, or NOT_LEADER_OR_FOLLOWER when the partition exists
+   * on other brokers only, KAFKA_STORAGE_ERROR when its log is offline.
+   */
+  require(topic: string, index: number, image: MetadataImage): Partition {
+    const partition = this.get(topic, index);
+    if (partition === undefined) throw this.absent(image.topics.get(topic), index);
+    if (partition.log.offline) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR);
+    return partition;
+  }
+
+  private absent(topic: TopicImage | undefined, index: number): KafkaError {
+    const image = index < 0 ? undefined : topic?.partitions[index];
+    if (topic === undefined || image === undefined) return new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+    const failed = this.failed.has(`${topic.id}-${index}`);
+    return new KafkaError(failed ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.NOT_LEADER_OR_FOLLOWER);
+  }
+
+  /** Brings every replica of the delta to what the metadata says: made, changed, removed. */
+  apply(delta: MetadataDelta): void {
+    const changes: PartitionChange[] = [];
+    for (const topicId of delta.deletedTopicIds) this.dropTopic(topicId, changes);
+    for (const topicId of delta.changedTopicIds) {
+      const topic = delta.image.topicsById.get(topicId);
+      if (topic !== undefined) this.applyTopic(topic, delta, changes);
+    }
+    for (const change of delta.changedConfigs) {
+      if (change.type === 2 || change.type === 4) this.applyConfigs(change.type === 2 ? change.name : undefined, delta.image);
+    }
+    this.noticeRestarts(delta);
+    if (changes.length > 0) for (const listener of this.listeners) listener(changes, delta.image);
+  }
+
+  private applyTopic(topic: TopicImage, delta: MetadataDelta, changes: PartitionChange[]): void {
+    const before = delta.previous.topicsById.get(topic.id);
+    for (const image of topic.partitions) {
+      const previous = before?.partitions[image.partition];
+      if (image === previous) continue;
+      const here = image.replicas.includes(this.around.nodeId);
+      const held = this.getById(topic.id, image.partition);
+      if (here) {
+        const partition = held ?? this.add(topic, image, delta.image);
+        if (partition === undefined) continue;
+        partition.apply(image);
+        changes.push({ partition, before: held === undefined ? undefined : previous, now: image });
+      } else if (held !== undefined) {
+        this.drop(held, previous, changes);
+      }
+    }
+  }
+
+  private add(topic: TopicImage, image: PartitionImage, cluster: MetadataImage): Partition | undefined {
+    const key = `${topic.id}-${image.partition}`;
+    let log: PartitionLog;
+    try {
+      log = this.logs.obtain(topic.name, image.partition, topic.id);
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error;
+      this.failed.add(key);
+      return undefined;
+    }
+    this.failed.delete(key);
+    const partition = new Partition(topic.name, image.partition, topic.id, log, this.around);
+    partition.minInSyncReplicas = this.minInSyncReplicasOf(topic.name, cluster);
+    let slots = this.byId.get(topic.id);
+    if (slots === undefined) {
+      slots = [];
+      this.byId.set(topic.id, slots);
+    }
+    this.byName.set(topic.name, slots);
+    slots[image.partition] = partition;
+    return partition;
+  }
+
+  private dropTopic(topicId: string, changes: PartitionChange[]): void {
+    for (const partition of this.byId.get(topicId) ?? []) {
+      if (partition !== undefined) this.drop(partition, partition.state, changes);
+    }
+  }
+
+  private drop(partition: Partition, before: PartitionImage | undefined, changes: PartitionChange[]): void {
+    const slots = this.byId.get(partition.topicId) as Slots;
+    slots[partition.index] = undefined;
+    if (slots.every((slot) => slot === undefined)) {
+      this.byId.delete(partition.topicId);
+      // The name may stand for a new topic by now.
+      if (this.byName.get(partition.topic) === slots) this.byName.delete(partition.topic);
+    }
+    partition.resign();
+    this.logs.remove(partition.topic, partition.index, partition.topicId);
+    changes.push({ partition, before, now: undefined });
+  }
+
+  /** min.insync.replicas may have changed for one topic, or (a broker-level change) for all. */
+  private applyConfigs(topic: string | undefined, image: MetadataImage): void {
+    const affected = topic === undefined ? this.byName.keys() : [topic];
+    for (const name of affected) {
+      const minInSyncReplicas = this.minInSyncReplicasOf(name, image);
+      for (const partition of this.byName.get(name) ?? []) {
+        if (partition === undefined || partition.minInSyncReplicas === minInSyncReplicas) continue;
+        partition.minInSyncReplicas = minInSyncReplicas;
+        partition.maybeAdvanceHighWatermark();
+      }
+    }
+  }
+
+  /** A follower's new incarnation has to say anew what it has (KIP-903, KIP-966). */
+  private noticeRestarts(delta: MetadataDelta): void {
+    for (const brokerId of delta.changedBrokers) {
+      const before = delta.previous.brokers.get(brokerId)?.brokerEpoch;
+      const now = delta.image.brokers.get(brokerId)?.brokerEpoch;
+      if (before === undefined || before === now) continue;
+      for (const partition of this.all()) partition.replicaRestarted(brokerId);
+    }
+  }
+
+  maybeShrinkIsrs(): void {
+    for (const partition of this.all()) partition.maybeShrinkIsr();
+  }
+}
