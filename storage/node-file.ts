@@ -121,7 +121,7 @@ export class NodeFile implements DiskFile, OpenFile {
   }
 
   private startSync(): Promise<void> {
-    const running = this.syncNow().finally(() => {
+    const running = withSyncTurn(() => this.syncNow()).finally(() => {
       this.running = undefined;
     });
     this.running = running;
@@ -129,16 +129,13 @@ export class NodeFile implements DiskFile, OpenFile {
   }
 
   private async syncNow(): Promise<void> {
-    if (this.failure !== undefined) throw this.failure;
-    if (!this.dirty) return;
     const descriptor = this.writable();
+    if (!this.dirty) return;
     this.pins++;
     try {
-      await withSyncTurn(() => {
-        // What is appended from here on may or may not be covered.
-        this.dirty = false;
-        return dataSync(descriptor);
-      });
+      // What is appended from here on may or may not be covered.
+      this.dirty = false;
+      await dataSync(descriptor);
     } catch (error) {
       this.dirty = true;
       this.failure = toDiskError(error, this.path);

@@ -1,0 +1,4 @@
+import { serveCompute } from "../../storage/node-compute-serve.ts";
+import { testTasks } from "./compute-test-tasks.ts";
+
+serveCompute(testTasks);
