@@ -8,6 +8,7 @@ import type { AutoTopicCreation } from "./metadata/auto-topic-creation.ts";
 import type { MetadataImage } from "./metadata/metadata-image.ts";
 import type { PartitionTable } from "./partition/partition-table.ts";
 import type { ControllerPort } from "./ports.ts";
+import type { ProducerIds } from "./producer-ids.ts";
 
 /** Settings the handlers read; the whole table is broker/config. */
 export interface BrokerSettings {
@@ -28,4 +29,5 @@ export interface Broker {
   readonly fetchSessions: FetchSessionCache;
   readonly controller: ControllerPort;
   readonly autoTopics: AutoTopicCreation;
+  readonly producerIds: ProducerIds;
 }
