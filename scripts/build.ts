@@ -48,7 +48,12 @@ export async function buildPackage({
   const modules = build({
     ...shared,
     // Code that both need lies in chunks; what `start` does not need stays in chunks of its own until it is imported.
-    entryPoints: { index: "index.ts", "cli/odradek": "cli/odradek.ts" },
+    entryPoints: {
+      index: "index.ts",
+      "cli/odradek": "cli/odradek.ts",
+      // NodeCompute looks for it by this name, beside itself and above the chunks.
+      "compute-worker": "storage/node-compute-worker.ts",
+    },
     format: "esm",
     splitting: true,
     chunkNames: "chunks/[name]-[hash]",
