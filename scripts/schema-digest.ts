@@ -125,10 +125,13 @@ function digestField(field: KafkaField, parent: VersionRange, structs: Map<strin
   };
 }
 
-/** Kafka writes defaults as text, numbers also in hexadecimal; undefined when it is what the type has anyway. */
+/**
+ * Kafka writes defaults as text, numbers also in hexadecimal; undefined when it is what the type has anyway. "null" is null, but a
+ * bare null means that none is given.
+ */
 function normalDefault(type: string, text: unknown): DigestField["default"] | undefined {
-  if (text === undefined || text === "") return undefined;
-  if (text === null || text === "null") return type === "records" ? undefined : null;
+  if (text === undefined || text === null || text === "") return undefined;
+  if (text === "null") return type === "records" ? undefined : null;
   if (type === "bool") return `${text}` === "true" ? true : undefined;
   if (type === "string") return text as string;
   const value = Number(text);

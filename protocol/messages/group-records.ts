@@ -105,7 +105,8 @@ export const ConsumerGroupMemberMetadataValue = message("ConsumerGroupMemberMeta
         metadata: bytes(),
       }),
     },
-    { nullable: "0+", tag: 0, taggedVersions: "0+", default: null },
+    // Null is not the default and travels explicitly: a record without the field is one of a classic member without protocols.
+    { nullable: "0+", tag: 0, taggedVersions: "0+" },
   ),
 });
 
@@ -151,7 +152,7 @@ export const ConsumerGroupCurrentMemberAssignmentKey = message("ConsumerGroupCur
 const topicPartitions = {
   topicId: uuid(),
   partitions: array(int32()),
-  assignmentEpochs: array(int32(), { nullable: "0+", tag: 0, taggedVersions: "0+", default: null }),
+  assignmentEpochs: array(int32(), { nullable: "0+", tag: 0, taggedVersions: "0+" }),
 } as const;
 export const ConsumerGroupCurrentMemberAssignmentValue = message(
   "ConsumerGroupCurrentMemberAssignmentValue",

@@ -15,7 +15,7 @@ export const StreamsGroupMetadataValue = message("StreamsGroupMetadataValue", "0
   epoch: int32(),
   metadataHash: int64Exact(),
   validatedTopologyEpoch: int32({ tag: 0, taggedVersions: "0+", default: -1 }),
-  lastAssignmentConfigs: array(lastAssignmentConfig, { nullable: "0+", tag: 1, taggedVersions: "0+", default: null }),
+  lastAssignmentConfigs: array(lastAssignmentConfig, { nullable: "0+", tag: 1, taggedVersions: "0+" }),
 });
 
 /** Type 19: a member. */
@@ -84,7 +84,7 @@ export const StreamsGroupCurrentMemberAssignmentKey = message("StreamsGroupCurre
 const streamsGroupCurrentMemberAssignmentValueTaskIds = {
   subtopologyId: string(),
   partitions: array(int32()),
-  assignmentEpochs: array(int32(), { nullable: "0+", tag: 0, taggedVersions: "0+", default: null }),
+  assignmentEpochs: array(int32(), { nullable: "0+", tag: 0, taggedVersions: "0+" }),
 } as const;
 export const StreamsGroupCurrentMemberAssignmentValue = message("StreamsGroupCurrentMemberAssignmentValue", "0", "0+", {
   memberEpoch: int32(),

@@ -185,8 +185,8 @@ class EncoderSource extends Source {
     for (const f of tagged) {
       lines.push(`if (has${f.tag}) {`, `const mark = w.openTaggedField(${f.tag});`, `const t = o.${f.name};`);
       if (f.field.type === "struct") {
-        if (f.nullable) lines.push("w.uvarint(1);");
-        lines.push(`${this.struct(f.field.fields)}(w, t);`);
+        const encode = `${this.struct(f.field.fields)}(w, t);`;
+        lines.push(f.nullable ? `if (t === null) w.uvarint(0); else { w.uvarint(1); ${encode} }` : encode);
       } else {
         lines.push(...this.value(f, "t"));
       }

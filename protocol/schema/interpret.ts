@@ -86,7 +86,7 @@ function structEncoder(fields: Fields, version: number, flexible: boolean): Enco
   };
 }
 
-/** A tagged nullable struct carries a uvarint 1 before its fields; null is its default and so is never written. */
+/** A tagged nullable struct carries a uvarint before its fields: 1, or 0 for null. */
 function taggedDecoder(f: FieldInVersion, version: number, flexible: boolean): Decoder {
   if (f.field.type !== "struct") return fieldDecoder(f, version, flexible);
   const decode = structDecoder(f.field.fields, version, flexible);
@@ -99,8 +99,8 @@ function taggedEncoder(f: FieldInVersion, version: number, flexible: boolean): E
   const encode = structEncoder(f.field.fields, version, flexible);
   if (!f.nullable) return encode;
   return (writer, value) => {
-    writer.uvarint(1);
-    encode(writer, value);
+    writer.uvarint(value === null ? 0 : 1);
+    if (value !== null) encode(writer, value);
   };
 }
 
