@@ -1,0 +1,84 @@
+/**
+ * The names on a simulated disk: what is seen now, and what of it survives a power cut.
+ *
+ * A change of a directory is durable once that directory was synced. At a crash the others happened in their order up to
+ * some point, as file systems with a journal promise, or not at all.
+ */
+import { FileTree, TreeDirectory } from "../../storage/file-tree.ts";
+
+interface Change<F> {
+  /** The directories whose sync makes it durable (a rename: either of them). */
+  readonly parents: readonly TreeDirectory<F>[];
+  readonly apply: (tree: FileTree<F & object>) => void;
+  durable: boolean;
+}
+
+export class NameJournal<F extends object> {
+  tree = new FileTree<F>();
+  /** What the device had before the first of the changes. */
+  private base = new FileTree<F>();
+  private changes: Change<F>[] = [];
+
+  /** Makes the change now. @throws what the change throws; then nothing happened. */
+  change<T>(directories: readonly string[], apply: (tree: FileTree<F>) => T): T {
+    const parents: TreeDirectory<F>[] = [];
+    for (const path of directories) {
+      const found = this.tree.find(path);
+      if (found instanceof TreeDirectory) parents.push(found);
+    }
+    const result = apply(this.tree);
+    this.changes.push({ parents, apply: (tree) => void apply(tree as FileTree<F>), durable: false });
+    return result;
+  }
+
+  sync(path: string): void {
+    const directory = this.tree.directory(path);
+    for (const change of this.changes) {
+      if (change.parents.includes(directory)) change.durable = true;
+    }
+    this.fold();
+  }
+
+  /** @param keep how many of the changes that are not durable happened all the same. */
+  crash(keep: (pending: number) => number): void {
+    let left = keep(this.changes.filter((change) => !change.durable).length);
+    for (const change of this.changes) {
+      if (!change.durable && left-- <= 0) continue;
+      applyIfPossible(change, this.base);
+    }
+    this.changes = [];
+    this.tree = copyTree(this.base);
+  }
+
+  /** What is durable from the beginning on needs no remembering. */
+  private fold(): void {
+    let count = 0;
+    while (this.changes[count]?.durable === true) applyIfPossible(this.changes[count++] as Change<F>, this.base);
+    this.changes.splice(0, count);
+  }
+}
+
+/** A change may rest on one that was lost, as a file on its directory. */
+function applyIfPossible<F extends object>(change: Change<F>, tree: FileTree<F>): void {
+  try {
+    change.apply(tree);
+  } catch (error) {
+    if ((error as Error).name !== "DiskError") throw error;
+  }
+}
+
+function copyTree<F extends object>(tree: FileTree<F>): FileTree<F> {
+  const copy = new FileTree<F>();
+  copyEntries(tree.root, copy.root);
+  return copy;
+}
+
+function copyEntries<F extends object>(from: TreeDirectory<F>, to: TreeDirectory<F>): void {
+  for (const [name, entry] of from.entries) {
+    if (entry instanceof TreeDirectory) {
+      const directory = new TreeDirectory<F>();
+      copyEntries(entry, directory);
+      to.entries.set(name, directory);
+    } else to.entries.set(name, entry);
+  }
+}
