@@ -3,6 +3,7 @@
  */
 import type { Clock } from "../storage/clock.ts";
 import type { Random } from "../storage/random.ts";
+import type { NodeFeatures } from "./features.ts";
 import type { FetchSessionCache } from "./fetch/fetch-session.ts";
 import type { AutoTopicCreation } from "./metadata/auto-topic-creation.ts";
 import type { MetadataImage } from "./metadata/metadata-image.ts";
@@ -30,4 +31,6 @@ export interface Broker {
   readonly controller: ControllerPort;
   readonly autoTopics: AutoTopicCreation;
   readonly producerIds: ProducerIds;
+  /** As ApiVersions tells them now. */
+  features(): NodeFeatures;
 }

@@ -11,7 +11,10 @@ export interface Address {
 
 /** Where received bytes go. All calls come from the event loop, one after the other. */
 export interface Receiver {
-  /** Memory for the next bytes, at least one. Asked for before each read. */
+  /**
+   * Memory for the next bytes, at least one. Asked for once per received(), right after the one before: the bytes may come
+   * much later, even if that one returned false, so memory that receivers share must hold nothing in between.
+   */
   target(): Buffer;
   /** `sizeBytes` have been written to the start of the last target. False stops reading until resume(). */
   received(sizeBytes: number): boolean;
@@ -28,10 +31,11 @@ export interface Connection {
   readonly unsentBytes: number;
   /** Starts reading. To be called once, in the turn that gave the connection. */
   receive(receiver: Receiver): void;
+  /** Goes on reading after received() returned false; does nothing otherwise. */
   resume(): void;
   /**
-   * Queues the pieces, in order. They must not change until `flushed` is called, once: when the kernel has taken them or the
-   * connection is gone.
+   * Queues the pieces, in order, as one write. They must not change until `flushed` is called, once and in a later turn: when
+   * the kernel has taken them or the connection is gone.
    */
   write(pieces: readonly Buffer[], flushed?: () => void): void;
   /** Sends the end after everything written. */
@@ -48,13 +52,20 @@ export interface Listener {
 }
 
 export interface Network {
-  /** @throws NetworkError in-use. */
-  listen(address: Address, accept: (connection: Connection) => void): Promise<Listener>;
-  /** @throws NetworkError refused, unreachable, timeout. */
+  /**
+   * @param onTrouble told when connections cannot be accepted for a while (no file handles left); accepting goes on by itself.
+   * @throws NetworkError in-use, unreachable (no such address here), denied.
+   */
+  listen(
+    address: Address,
+    accept: (connection: Connection) => void,
+    onTrouble?: (error: NetworkError) => void,
+  ): Promise<Listener>;
+  /** @throws NetworkError refused, unreachable, timeout, reset, handles. */
   connect(address: Address, options?: { readonly timeoutMs?: number }): Promise<Connection>;
 }
 
-export type NetworkErrorKind = "in-use" | "refused" | "unreachable" | "timeout" | "reset" | "handles";
+export type NetworkErrorKind = "in-use" | "refused" | "unreachable" | "denied" | "timeout" | "reset" | "handles";
 
 export class NetworkError extends Error {
   override readonly name = "NetworkError";

@@ -1,0 +1,319 @@
+/**
+ * Makes frames (an int32 size and that many bytes) of what a connection receives.
+ *
+ * Owns: memory for bytes on their way. Small frames are read into one scratch buffer that all connections share and are handed
+ * on in place; what is left of a read is kept by the connection; a large frame is read straight into a pooled buffer of its own.
+ * Leaves to its sink: what a frame means, and whether it may be handled now.
+ * Invariant: memory follows what has arrived, whatever size a frame promises. Only a connection that has delivered large
+ * frames before gets memory ahead of the bytes, and only while there is plenty.
+ */
+import type { BufferPool, SharedBuffer } from "../../storage/shared-buffer.ts";
+import type { MemoryClaimant, RequestMemory } from "./request-memory.ts";
+
+export interface FrameSink {
+  /** Largest size accepted at the moment. */
+  readonly maxFrameBytes: number;
+  /**
+   * A whole frame lies in [start, end), without its size. Without an owner the memory is good for this call only. False: it
+   * cannot be handled now; it is kept and offered again after proceed().
+   */
+  frame(buffer: Buffer, start: number, end: number, owner: SharedBuffer | undefined): boolean;
+  /** A size that no frame has, with what came from there on. The assembler is to be stopped. */
+  badSize(size: number, received: Buffer): void;
+  /** There is room again for bytes that had to wait. */
+  resumeReading(): void;
+}
+
+/** Frames up to this size, with the size itself, are decoded in the scratch buffer. */
+const SMALL_FRAME_BYTES = 64 * 1024;
+const READ_BYTES = 64 * 1024;
+/** Kept bytes up to here lie in plain buffers, that grow by doubling; what is more comes from the pool. */
+const PLAIN_BYTES = 16 * 1024;
+const SMALLEST_KEPT_BYTES = 256;
+/** Bytes of a large frame that must be there before it gets a buffer of its own. */
+const LARGE_START_BYTES = 32 * 1024;
+/** While frames cannot be handled this much is still read, so that the peer's end is noticed. */
+const READ_AHEAD_BYTES = 32 * 1024;
+/** Up to this a frame's buffer is given at once to a connection that has sent frames of that size before. */
+const MAX_TRUSTED_BYTES = 8 * 1024 * 1024;
+/** After a large frame the next size comes with little else, so that little has to be copied. */
+const AFTER_LARGE_READ_BYTES = 4 * 1024;
+
+/** Reads go behind the middle; what was kept of a frame is put before it, so that the frame lies in one piece. */
+const scratch = Buffer.allocUnsafeSlow(SMALL_FRAME_BYTES + READ_BYTES);
+const SCRATCH_READ = scratch.subarray(SMALL_FRAME_BYTES);
+const SCRATCH_SHORT_READ = scratch.subarray(SMALL_FRAME_BYTES, SMALL_FRAME_BYTES + AFTER_LARGE_READ_BYTES);
+const NOTHING = Buffer.alloc(0);
+
+/** A frame with a buffer of its own, under way or complete. */
+interface LargeFrame {
+  owner: SharedBuffer;
+  readonly sizeBytes: number;
+  filledBytes: number;
+}
+
+export class FrameAssembler implements MemoryClaimant {
+  private readonly sink: FrameSink;
+  private readonly pool: BufferPool;
+  private readonly memory: RequestMemory;
+  /** Bytes in [keptStart, keptEnd): the start of a frame, or whole frames that could not be handled yet. */
+  private kept: Buffer = NOTHING;
+  private keptOwner: SharedBuffer | undefined;
+  private keptStart = 0;
+  private keptEnd = 0;
+  private large: LargeFrame | undefined;
+  private trustedBytes = 0;
+  /** The sink refused a frame. */
+  private blocked = false;
+  /** A large frame waits for room. */
+  private starved = false;
+  private offering = false;
+  private stopped = false;
+  private previousWasLarge = false;
+  /** All bytes ever received. */
+  receivedBytes = 0;
+
+  constructor(sink: FrameSink, pool: BufferPool, memory: RequestMemory) {
+    this.sink = sink;
+    this.pool = pool;
+    this.memory = memory;
+  }
+
+  /** Bytes held of frames that are not handled yet. */
+  get heldBytes(): number {
+    return this.keptEnd - this.keptStart + (this.large?.filledBytes ?? 0);
+  }
+
+  /** Whether the rest of a frame waits for room. */
+  get waitsForRoom(): boolean {
+    return this.starved;
+  }
+
+  /** Whether a whole frame waits until the sink takes it. */
+  get frameIsWaiting(): boolean {
+    return this.blocked;
+  }
+
+  target(): Buffer {
+    const { large } = this;
+    if (large !== undefined && large.filledBytes < large.sizeBytes) {
+      return large.owner.buffer.subarray(large.filledBytes, Math.min(large.owner.buffer.length, large.sizeBytes));
+    }
+    return this.previousWasLarge ? SCRATCH_SHORT_READ : SCRATCH_READ;
+  }
+
+  /** `sizeBytes` more have come. False: no more can be taken until the sink is asked to resume, or asks to proceed. */
+  received(sizeBytes: number): boolean {
+    this.receivedBytes += sizeBytes;
+    if (this.stopped) return true;
+    if (this.large !== undefined) return this.receivedOfLarge(this.large, sizeBytes);
+    const keptBytes = this.keptEnd - this.keptStart;
+    const end = SMALL_FRAME_BYTES + sizeBytes;
+    if (keptBytes === 0) {
+      this.offer(scratch, SMALL_FRAME_BYTES, end);
+    } else if (!this.blocked && keptBytes <= SMALL_FRAME_BYTES && this.endsWithin(keptBytes, sizeBytes)) {
+      const start = SMALL_FRAME_BYTES - keptBytes;
+      this.kept.copy(scratch, start, this.keptStart, this.keptEnd);
+      this.forgetKept(this.keptEnd);
+      this.offer(scratch, start, end);
+    } else {
+      this.keep(scratch, SMALL_FRAME_BYTES, end);
+      if (!this.blocked) this.startLargeFromKept();
+    }
+    return this.mayRead();
+  }
+
+  /** Offers what could not be handled before. True: reading may go on. */
+  proceed(): boolean {
+    if (this.offering || this.stopped) return !this.stopped && this.mayRead();
+    this.blocked = false;
+    const { large } = this;
+    if (large !== undefined) {
+      if (large.filledBytes < large.sizeBytes) return this.mayRead();
+      this.offerLarge(large);
+    }
+    if (!this.blocked && this.large === undefined && this.keptEnd > this.keptStart) {
+      const { kept, keptStart, keptEnd } = this;
+      this.offer(kept, keptStart, keptEnd);
+    }
+    return this.mayRead();
+  }
+
+  /** Takes no more frames and gives all memory back; what still comes is dropped. */
+  stop(): void {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.starved = false;
+    if (this.large !== undefined) this.giveBackLarge(this.large);
+    this.memory.leave(this);
+    if (!this.offering) this.dropKept();
+  }
+
+  /** Gives back what a busy connection keeps at hand. */
+  trim(): void {
+    if (this.keptEnd === this.keptStart && !this.offering) this.dropKept();
+  }
+
+  roomFreed(): void {
+    const { large } = this;
+    if (!this.starved || large === undefined) {
+      this.memory.leave(this);
+    } else if (this.grow(large)) {
+      this.starved = false;
+      this.sink.resumeReading();
+    }
+  }
+
+  private mayRead(): boolean {
+    if (this.starved) return false;
+    if (!this.blocked) return true;
+    return this.large === undefined && this.keptEnd - this.keptStart < READ_AHEAD_BYTES;
+  }
+
+  /** Whether the kept start of a frame becomes whole, or becomes a refusal, with the bytes just read. */
+  private endsWithin(keptBytes: number, sizeBytes: number): boolean {
+    if (keptBytes < 4) return true;
+    const size = this.kept.readInt32BE(this.keptStart);
+    return 4 + size <= keptBytes + sizeBytes;
+  }
+
+  /** Hands on the whole frames in [start, end) and keeps what is left. */
+  private offer(buffer: Buffer, start: number, end: number): void {
+    this.offering = true;
+    let at = start;
+    let size = 0;
+    while (end - at >= 4) {
+      size = buffer.readInt32BE(at);
+      if (size <= 0 || size > this.sink.maxFrameBytes) {
+        this.sink.badSize(size, buffer.subarray(at, end));
+        break;
+      }
+      const next = at + 4 + size;
+      if (next > end) break;
+      if (!this.sink.frame(buffer, at + 4, next, undefined)) {
+        this.blocked = true;
+        break;
+      }
+      if (this.stopped) break;
+      this.previousWasLarge = false;
+      at = next;
+    }
+    this.offering = false;
+    if (this.stopped) this.dropKept();
+    else if (buffer === this.kept) this.forgetKept(at);
+    else if (at < end) this.keep(buffer, at, end);
+    if (!this.stopped && !this.blocked) this.startLargeFromKept();
+  }
+
+  /** Moves a large frame into a buffer of its own, once enough of it is there or its sender is trusted. */
+  private startLargeFromKept(): void {
+    const keptBytes = this.keptEnd - this.keptStart;
+    if (keptBytes < 4) return;
+    const sizeBytes = this.kept.readInt32BE(this.keptStart);
+    const total = 4 + sizeBytes;
+    if (total <= SMALL_FRAME_BYTES || total <= keptBytes) return;
+    if (sizeBytes > this.sink.maxFrameBytes) return; // refused once it is looked at as a frame
+    const trusted = sizeBytes <= this.trustedBytes && this.memory.hasRoomFor(sizeBytes);
+    if (!trusted && keptBytes < LARGE_START_BYTES) return;
+    const owner = this.pool.acquire(trusted ? sizeBytes : Math.min(sizeBytes, 2 * keptBytes));
+    this.memory.add(owner.buffer.length);
+    const filledBytes = this.kept.copy(owner.buffer, 0, this.keptStart + 4, this.keptEnd);
+    this.large = { owner, sizeBytes, filledBytes };
+    this.dropKept();
+  }
+
+  private receivedOfLarge(large: LargeFrame, sizeBytes: number): boolean {
+    if (large.filledBytes === large.sizeBytes) {
+      // It waits for the sink; these bytes were on their way when reading stopped.
+      this.keep(scratch, SMALL_FRAME_BYTES, SMALL_FRAME_BYTES + sizeBytes);
+      return false;
+    }
+    large.filledBytes += sizeBytes;
+    if (large.filledBytes === large.sizeBytes) {
+      this.offerLarge(large);
+    } else if (large.filledBytes === large.owner.buffer.length && !this.grow(large)) {
+      this.starved = true;
+    }
+    return this.mayRead();
+  }
+
+  /** Doubles the frame's buffer. False: there is no room now. */
+  private grow(large: LargeFrame): boolean {
+    const now = large.owner.buffer.length;
+    if (!this.memory.claim(this, now)) return false;
+    const grown = this.pool.acquire(Math.min(large.sizeBytes, 2 * now));
+    this.memory.add(grown.buffer.length - 2 * now);
+    large.owner.buffer.copy(grown.buffer, 0, 0, large.filledBytes);
+    large.owner.release();
+    large.owner = grown;
+    return true;
+  }
+
+  private offerLarge(large: LargeFrame): void {
+    this.offering = true;
+    const taken = this.sink.frame(large.owner.buffer, 0, large.sizeBytes, large.owner);
+    this.offering = false;
+    if (this.stopped) {
+      this.dropKept();
+      return;
+    }
+    if (!taken) {
+      this.blocked = true;
+      return;
+    }
+    this.previousWasLarge = true;
+    this.trustedBytes = Math.min(Math.max(this.trustedBytes, 2 * large.sizeBytes), MAX_TRUSTED_BYTES);
+    this.giveBackLarge(large);
+    this.memory.leave(this);
+  }
+
+  private giveBackLarge(large: LargeFrame): void {
+    this.large = undefined;
+    const sizeBytes = large.owner.buffer.length;
+    large.owner.release();
+    this.memory.give(sizeBytes);
+  }
+
+  /** Adds bytes to those kept. */
+  private keep(from: Buffer, start: number, end: number): void {
+    const keptBytes = this.keptEnd - this.keptStart;
+    const needed = keptBytes + end - start;
+    if (needed > this.kept.length) {
+      const owner = needed > PLAIN_BYTES ? this.pool.acquire(needed) : undefined;
+      const grown = owner?.buffer ?? Buffer.allocUnsafeSlow(plainSize(needed));
+      this.kept.copy(grown, 0, this.keptStart, this.keptEnd);
+      this.dropKept();
+      this.kept = grown;
+      this.keptOwner = owner;
+    } else if (this.keptEnd + end - start > this.kept.length || keptBytes === 0) {
+      this.kept.copyWithin(0, this.keptStart, this.keptEnd);
+    } else {
+      from.copy(this.kept, this.keptEnd, start, end);
+      this.keptEnd += end - start;
+      return;
+    }
+    from.copy(this.kept, keptBytes, start, end);
+    this.keptStart = 0;
+    this.keptEnd = needed;
+  }
+
+  /** What lies before `at` is not needed any more. Small memory stays at hand, as the next read may leave a rest again. */
+  private forgetKept(at: number): void {
+    this.keptStart = at;
+    if (at === this.keptEnd && this.keptOwner !== undefined) this.dropKept();
+  }
+
+  private dropKept(): void {
+    this.keptOwner?.release();
+    this.keptOwner = undefined;
+    this.kept = NOTHING;
+    this.keptStart = 0;
+    this.keptEnd = 0;
+  }
+}
+
+function plainSize(sizeBytes: number): number {
+  let size = SMALLEST_KEPT_BYTES;
+  while (size < sizeBytes) size *= 2;
+  return size;
+}
