@@ -11,7 +11,7 @@ import { RequestHeader, ResponseHeader } from "../../protocol/messages/headers.t
 import { ProduceRequest } from "../../protocol/messages/produce.ts";
 import { type Api, requestHeaderVersion, responseHeaderVersion } from "../../protocol/schema/api.ts";
 import { decode } from "../../protocol/schema/codec.ts";
-import { goldenFrames } from "./golden-frames.ts";
+import { type GoldenFrame, goldenFrames } from "./golden-frames.ts";
 
 export interface DumpedRecord {
   readonly offset: number;
@@ -72,20 +72,24 @@ export interface GoldenRecords {
 
 /** The `records` fields that are not empty, of every recorded Produce request and Fetch response. */
 export function goldenRecords(): GoldenRecords[] {
-  return goldenFrames().flatMap(({ client, apiKey, apiVersion, request, response }) => {
-    const api = apiByKey(apiKey) as Api;
-    if (apiKey === 0) {
-      const reader = new Reader(request);
-      decode(RequestHeader, requestHeaderVersion(api, apiVersion), reader);
-      return decode(ProduceRequest, apiVersion, reader)
-        .topicData.flatMap((topic) => topic.partitionData.map(({ records }) => records))
-        .flatMap((records) => (records?.length ? [{ client, apiName: "Produce", apiVersion, records } as const] : []));
-    }
-    if (apiKey !== 1 || response === null) return [];
-    const reader = new Reader(response);
-    decode(ResponseHeader, responseHeaderVersion(api, apiVersion), reader);
-    return decode(FetchResponse, apiVersion, reader)
-      .responses.flatMap((topic) => topic.partitions.map(({ records }) => records))
-      .flatMap((records) => (records?.length ? [{ client, apiName: "Fetch", apiVersion, records } as const] : []));
+  return goldenFrames().flatMap((frame) => {
+    const { client, apiVersion } = frame;
+    const apiName = frame.apiKey === 0 ? "Produce" : "Fetch";
+    return recordsOf(frame).flatMap((records) => (records?.length ? [{ client, apiName, apiVersion, records }] : []));
   });
+}
+
+function recordsOf({ apiKey, apiVersion, request, response }: GoldenFrame): (Buffer | null)[] {
+  const api = apiByKey(apiKey) as Api;
+  if (apiKey === 0) {
+    const reader = new Reader(request);
+    decode(RequestHeader, requestHeaderVersion(api, apiVersion), reader);
+    const { topicData } = decode(ProduceRequest, apiVersion, reader);
+    return topicData.flatMap(({ partitionData }) => partitionData.map(({ records }) => records));
+  }
+  if (apiKey !== 1 || response === null) return [];
+  const reader = new Reader(response);
+  decode(ResponseHeader, responseHeaderVersion(api, apiVersion), reader);
+  const { responses } = decode(FetchResponse, apiVersion, reader);
+  return responses.flatMap(({ partitions }) => partitions.map(({ records }) => records));
 }

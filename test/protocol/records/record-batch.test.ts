@@ -54,7 +54,12 @@ describe("rewriting in place", () => {
   });
 
   test("timestamp type and maximum bring their CRC; bits no one knows go, the others stay", () => {
-    const bytes = buildRecordBatch(RECORDS, { isTransactional: true, producerId: 1, producerEpoch: 0, baseSequence: 0 });
+    const bytes = buildRecordBatch(RECORDS, {
+      isTransactional: true,
+      producerId: 1,
+      producerEpoch: 0,
+      baseSequence: 0,
+    });
     const batch = new RecordBatch(bytes);
     batch.setAttributes(batch.attributes | 0x7f80);
     batch.updateCrc();
