@@ -3,8 +3,11 @@
  */
 import type { Clock } from "../storage/clock.ts";
 import type { Random } from "../storage/random.ts";
+import type { BrokerConfigLayers } from "./config/broker-config-layers.ts";
+import type { LoggerLevels } from "./config/logger-levels.ts";
 import type { NodeFeatures } from "./features.ts";
 import type { FetchSessionCache } from "./fetch/fetch-session.ts";
+import type { GroupCoordinator } from "./groups/group-coordinator.ts";
 import type { AutoTopicCreation } from "./metadata/auto-topic-creation.ts";
 import type { MetadataImage } from "./metadata/metadata-image.ts";
 import type { PartitionTable } from "./partition/partition-table.ts";
@@ -24,6 +27,9 @@ export interface Broker {
   readonly clock: Clock;
   readonly random: Random;
   readonly settings: BrokerSettings;
+  /** Every config with its layers; `settings` are the live values of it. */
+  readonly config: BrokerConfigLayers;
+  readonly loggerLevels: LoggerLevels;
   /** The cluster as this broker knows it now. */
   readonly image: MetadataImage;
   readonly partitions: PartitionTable;
@@ -31,6 +37,7 @@ export interface Broker {
   readonly controller: ControllerPort;
   readonly autoTopics: AutoTopicCreation;
   readonly producerIds: ProducerIds;
+  readonly groups: GroupCoordinator;
   /** As ApiVersions tells them now. */
   features(): NodeFeatures;
 }

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { APIS } from "../protocol/apis.ts";
 import type { Api } from "../protocol/schema/api.ts";
+import { EFFECTIVE_CONFIGS_PATH, renderEffectiveConfigs } from "./effective-configs.ts";
 import { type ProjectFile, readProjectFiles } from "./project-files.ts";
 import { projectRoot } from "./project-root.ts";
 import type { Finding } from "./tidy-rules.ts";
@@ -97,4 +98,5 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const readme = files.find((file) => file.path === README);
   if (readme === undefined) throw new Error(`${README} is missing`);
   writeFileSync(join(projectRoot, README), renderReadme(readme.text, files));
+  writeFileSync(join(projectRoot, EFFECTIVE_CONFIGS_PATH), renderEffectiveConfigs(files));
 }

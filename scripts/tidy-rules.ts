@@ -21,15 +21,21 @@ const FLOORS = ["protocol", "storage", "broker", "cluster", "console", "cli"];
 const README_LINES = 40;
 const FILE_LINES = 400;
 const isCode = (path: string): boolean => path.endsWith(".ts");
+/** Tests are named for what they test, and their cases speak for themselves. */
+const isTest = (path: string): boolean => /\.(?:test|interop)\.ts$/.test(path);
 const inFloor = (path: string): boolean => FLOORS.some((floor) => path.startsWith(`${floor}/`));
 
-/** Every folder with code says in a README of at most 40 lines what it is; a test folder that mirrors another needs none. */
+/**
+ * Every folder with code says in a README of at most 40 lines what it is; in test/, what mirrors another folder
+ * or lies deeper needs none.
+ */
 export const foldersHaveReadmes: Rule = (files) => {
   const paths = new Set(files.map((file) => file.path));
   const folders = new Set<string>();
   for (const file of files)
     if (isCode(file.path)) for (let at = dirname(file.path); at !== "."; at = dirname(at)) folders.add(at);
-  const isMirror = (folder: string): boolean => folder.startsWith("test/") && folders.has(folder.slice("test/".length));
+  const isMirror = (folder: string): boolean =>
+    folder.startsWith("test/") && (folders.has(folder.slice("test/".length)) || folder.split("/").length > 2);
   const findings: Finding[] = [];
   for (const folder of folders)
     if (!isMirror(folder) && !paths.has(`${folder}/README.md`))
@@ -46,7 +52,7 @@ export const foldersHaveReadmes: Rule = (files) => {
 /** A file of code opens with what it owns, what it leaves to whom, its invariant. */
 export const filesHaveHeads: Rule = (files) =>
   files
-    .filter(({ path, text }) => isCode(path) && !/^(?:#![^\n]*\n)?\/\*\*(?!\/)/.test(text))
+    .filter(({ path, text }) => isCode(path) && !isTest(path) && !/^(?:#![^\n]*\n)?\/\*\*(?!\/)/.test(text))
     .map(({ path }) => ({ path, line: 1, problem: "does not open with a comment that says what it owns" }));
 
 export const filesAreShort: Rule = (files) =>

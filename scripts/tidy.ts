@@ -1,7 +1,8 @@
 /**
- * `npm run tidy`: the rules of tidy-rules.ts over the project's files, and whether the README's tables are in step.
+ * `npm run tidy`: the rules of tidy-rules.ts over the project's files, and whether what is made from the sources is in step.
  */
 
+import { findStaleEffectiveConfigs } from "./effective-configs.ts";
 import { readProjectFiles } from "./project-files.ts";
 import { projectRoot } from "./project-root.ts";
 import { findStaleTables } from "./readme-tables.ts";
@@ -12,7 +13,11 @@ const SEEDED = "test/scripts/tidy-rules.test.ts";
 
 const files = readProjectFiles(projectRoot);
 const judged = files.filter((file) => file.path !== SEEDED);
-const findings = [...TIDY_RULES.flatMap((rule) => rule(judged)), ...findStaleTables(files)];
+const findings = [
+  ...TIDY_RULES.flatMap((rule) => rule(judged)),
+  ...findStaleTables(files),
+  ...findStaleEffectiveConfigs(files),
+];
 for (const { path, line, problem, warning } of findings)
   console.log(`${warning === true ? "warning" : "error"}: ${path}${line === undefined ? "" : `:${line}`}: ${problem}`);
 const errors = findings.filter((finding) => finding.warning !== true).length;

@@ -48,6 +48,7 @@ describe("files", () => {
         "short.ts": "// a line\n",
         "empty.ts": "/**/\n",
         "page.html": "<p>",
+        "test/a.test.ts": "import a;\n",
       }),
     );
     expect(found.map((finding) => finding.path)).toEqual(["bare.ts", "short.ts", "empty.ts"]);

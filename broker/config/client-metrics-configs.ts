@@ -1,0 +1,59 @@
+/**
+ * The configs of client metrics subscriptions (KIP-714): which metrics clients push, how often, and which clients.
+ */
+import { type ConfigKey, int, list } from "./config-key.ts";
+import { ConfigError } from "./config-value.ts";
+import { validList } from "./valid.ts";
+
+export const CLIENT_METRICS_CONFIGS = {
+  /** Prefixes of metric names; `*` for all. */
+  metrics: list([], { valid: validList() }),
+  "interval.ms": int(300_000),
+  /** `selector=regular expression`, all of which a client must fulfil. */
+  match: list([], { valid: validList() }),
+} as const;
+
+export const CLIENT_METRICS_CONFIG_KEYS: ReadonlyMap<string, ConfigKey> = new Map(
+  Object.entries(CLIENT_METRICS_CONFIGS),
+);
+
+const MIN_INTERVAL_MS = 100;
+const MAX_INTERVAL_MS = 3_600_000;
+
+/** What a subscription may look at in a client. */
+const SELECTORS = [
+  "client_instance_id",
+  "client_id",
+  "client_software_name",
+  "client_software_version",
+  "client_source_address",
+  "client_source_port",
+];
+
+/** The interval is out of range: an INVALID_REQUEST, where other values that are refused are INVALID_CONFIG. */
+export class IntervalError extends ConfigError {}
+
+/** @throws IntervalError */
+export function checkInterval(intervalMs: number): void {
+  if (intervalMs < MIN_INTERVAL_MS || intervalMs > MAX_INTERVAL_MS)
+    throw new IntervalError(
+      `Invalid value ${intervalMs} for interval.ms, interval must be between ${MIN_INTERVAL_MS} and ${MAX_INTERVAL_MS} (1 hour)`,
+    );
+}
+
+/** The patterns of a subscription by selector. @throws ConfigError */
+export function parseMatch(patterns: readonly string[]): Map<string, RegExp> {
+  const parsed = new Map<string, RegExp>();
+  for (const pattern of patterns) {
+    const separator = pattern.indexOf("=");
+    const selector = pattern.slice(0, Math.max(0, separator)).trim();
+    try {
+      if (!SELECTORS.includes(selector)) throw new SyntaxError(selector);
+      parsed.set(selector, new RegExp(pattern.slice(separator + 1).trim()));
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      throw new ConfigError(`Illegal client matching pattern: ${pattern}`, { cause: error });
+    }
+  }
+  return parsed;
+}
