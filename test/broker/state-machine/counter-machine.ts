@@ -1,11 +1,19 @@
 /** The smallest state machine there is, to see what the runtime makes of any: named counters. */
-import { decode } from "../../../protocol/schema/codec.ts";
-import { array, int32, int64, string } from "../../../protocol/schema/field.ts";
-import { message } from "../../../protocol/schema/message.ts";
-import { type CoordinatorRecord, newRecord, RecordTypes, recordType, type StoredRecord, tombstone } from "../../../broker/state-machine/coordinator-record.ts";
+
+import {
+  type CoordinatorRecord,
+  newRecord,
+  RecordTypes,
+  recordType,
+  type StoredRecord,
+  tombstone,
+} from "../../../broker/state-machine/coordinator-record.ts";
 import type { Decision, RecordPosition, StateMachine } from "../../../broker/state-machine/decision.ts";
 import type { Reply } from "../../../broker/state-machine/reply.ts";
 import { type Timeline, VersionedMap } from "../../../broker/state-machine/versioned.ts";
+import { decode } from "../../../protocol/schema/codec.ts";
+import { array, int32, int64, string } from "../../../protocol/schema/field.ts";
+import { message } from "../../../protocol/schema/message.ts";
 
 const CounterKey = message("CounterKey", "0", "none", { name: string() });
 const CounterValue = message("CounterValue", "0-1", "none", {

@@ -1,10 +1,11 @@
 /** A CoordinatorLog in memory: batches as they were appended, a high watermark that tests move, and refusals on demand. */
+
+import type { CoordinatorAppendOptions, CoordinatorLog } from "../../../broker/state-machine/coordinator-log.ts";
+import type { ErrorCode } from "../../../protocol/error-codes.ts";
+import { KafkaError } from "../../../protocol/kafka-error.ts";
 import { BatchIterator } from "../../../protocol/records/batch-iterator.ts";
 import { RecordBatch } from "../../../protocol/records/record-batch.ts";
 import { RecordIterator } from "../../../protocol/records/record-iterator.ts";
-import type { ErrorCode } from "../../../protocol/error-codes.ts";
-import { KafkaError } from "../../../protocol/kafka-error.ts";
-import type { CoordinatorAppendOptions, CoordinatorLog } from "../../../broker/state-machine/coordinator-log.ts";
 import type { LogRead } from "../../../storage/partition-log.ts";
 
 export class MemoryCoordinatorLog implements CoordinatorLog {
