@@ -30,7 +30,8 @@ export class Later<R> {
   private value: Settled<R> | undefined;
   private whenSent: (() => void) | undefined;
   private error: unknown;
-  private listener: CompletionListener<R> | undefined;
+  /** Not of R, so that a Later of a narrower response serves as one of a wider. */
+  private listener: CompletionListener<unknown> | undefined;
   private failureListener: ((error: unknown) => void) | undefined;
   private onCancel: (() => void) | undefined;
   private holding: boolean;
@@ -82,7 +83,7 @@ export class Later<R> {
   /** Calls back with the outcome, at once if it is there. One listener only; one without `onFailed` expects no failure. */
   onComplete(listener: CompletionListener<R>, onFailed?: (error: unknown) => void): void {
     assert(this.listener === undefined, "a response has two listeners");
-    this.listener = listener;
+    this.listener = listener as CompletionListener<unknown>;
     this.failureListener = onFailed;
     if (this.state === "completed") listener(this.value as Settled<R>, this.whenSent);
     else if (this.state === "failed") this.tellFailure();

@@ -15,10 +15,7 @@ function depth(map: PersistentMap<unknown>): number {
 describe("PersistentMap", () => {
   it("is a map in the order of its keys, and older versions stay as they were", () => {
     const key = fc.string({ maxLength: 3 });
-    const change = fc.oneof(
-      fc.record({ key, value: fc.integer() }),
-      fc.record({ key, value: fc.constant(undefined) }),
-    );
+    const change = fc.oneof(fc.record({ key, value: fc.integer() }), fc.record({ key, value: fc.constant(undefined) }));
     fc.assert(
       fc.property(fc.array(change, { maxLength: 60 }), (changes) => {
         let map = PersistentMap.empty<number>();
