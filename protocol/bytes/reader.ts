@@ -5,24 +5,45 @@
  * elements of one message are counted. Leaves to the engines: which primitive comes next.
  * Lengths are read as Kafka's own reader does: a uvarint of 2^31 and more is a negative int32.
  */
-
 import type { UnknownTaggedField } from "../schema/field.ts";
 import { DecodeError } from "./decode-error.ts";
+import { textAt, uuidAt } from "./interned-strings.ts";
 
 /** Apache Kafka answers requests of a million empty elements; past this an object tree would cost gigabytes. */
 const MAX_ELEMENTS = 2_000_000;
+/** Kafka refuses longer strings also where their length is not an int16. */
+export const MAX_STRING_BYTES = 0x7fff;
 const TWO_POW_32 = 4_294_967_296;
 /** High words beyond these hold values outside ±(2^53-1). */
 const MAX_SAFE_HIGH = 0x1fffff;
 const MIN_SAFE_HIGH = -0x200000;
+const NO_BYTES = Buffer.alloc(0);
+
+/** A DataView costs as much as a small message; frames of one connection lie in one buffer, one after the other. */
+let viewed: Buffer = NO_BYTES;
+let viewedData: DataView = new DataView(NO_BYTES.buffer, NO_BYTES.byteOffset, 0);
+/** Larger buffers are not held on to. */
+const MAX_VIEWED_BYTES = 256 * 1024;
+
+function dataOf(buffer: Buffer): DataView {
+  if (buffer === viewed) return viewedData;
+  const data = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+  if (buffer.length <= MAX_VIEWED_BYTES) {
+    viewed = buffer;
+    viewedData = data;
+  }
+  return data;
+}
 
 export class Reader {
-  buffer: Buffer;
+  readonly buffer: Buffer;
   offset: number;
   /** Exclusive end of what may be read. */
-  end: number;
+  readonly end: number;
   private elements = 0;
+  private madeData: DataView | undefined = undefined;
 
+  /** Reads from `offset` up to `end`, which must lie within the buffer. */
   constructor(buffer: Buffer, offset = 0, end = buffer.length) {
     this.buffer = buffer;
     this.offset = offset;
@@ -33,8 +54,18 @@ export class Reader {
     return this.end - this.offset;
   }
 
+  /** The whole buffer, for reading at the positions that `take` gave. */
+  get data(): DataView {
+    return this.madeData ?? this.makeData();
+  }
+
+  private makeData(): DataView {
+    this.madeData = dataOf(this.buffer);
+    return this.madeData;
+  }
+
   /** Moves past `size` bytes and returns where they start. @throws DecodeError when fewer remain. */
-  private advance(size: number): number {
+  take(size: number): number {
     const at = this.offset;
     const next = at + size;
     if (next > this.end) throw new DecodeError(`${size} bytes expected, ${this.end - at} left`);
@@ -43,27 +74,25 @@ export class Reader {
   }
 
   bool(): boolean {
-    return this.buffer[this.advance(1)] !== 0;
+    return this.buffer[this.take(1)] !== 0;
   }
 
   int8(): number {
-    return ((this.buffer[this.advance(1)] as number) << 24) >> 24;
+    return ((this.buffer[this.take(1)] as number) << 24) >> 24;
   }
 
   int16(): number {
-    const at = this.advance(2);
+    const at = this.take(2);
     const b = this.buffer;
     return (((b[at] as number) << 24) >> 16) | (b[at + 1] as number);
   }
 
   uint16(): number {
-    const at = this.advance(2);
-    const b = this.buffer;
-    return ((b[at] as number) << 8) | (b[at + 1] as number);
+    return this.int16() & 0xffff;
   }
 
   int32(): number {
-    const at = this.advance(4);
+    const at = this.take(4);
     const b = this.buffer;
     return (
       ((b[at] as number) << 24) | ((b[at + 1] as number) << 16) | ((b[at + 2] as number) << 8) | (b[at + 3] as number)
@@ -76,39 +105,50 @@ export class Reader {
 
   /** Saturates outside ±(2^53-1). */
   int64(): number {
-    const high = this.int32();
-    const low = this.int32() >>> 0;
+    return this.int64At(this.take(8));
+  }
+
+  /** As int64, of bytes already taken. */
+  int64At(at: number): number {
+    const high = this.data.getInt32(at);
+    const low = this.data.getUint32(at + 4);
     if (high > MAX_SAFE_HIGH) return Number.MAX_SAFE_INTEGER;
     if (high < MIN_SAFE_HIGH || (high === MIN_SAFE_HIGH && low === 0)) return Number.MIN_SAFE_INTEGER;
     return high * TWO_POW_32 + low;
   }
 
   int64Exact(): bigint {
-    return this.buffer.readBigInt64BE(this.advance(8));
+    return this.data.getBigInt64(this.take(8));
   }
 
   float64(): number {
-    return this.buffer.readDoubleBE(this.advance(8));
+    return this.data.getFloat64(this.take(8));
   }
 
   uuid(): string {
-    const at = this.advance(16);
-    return this.buffer.toString("base64url", at, at + 16);
+    return this.uuidAt(this.take(16));
+  }
+
+  /** As uuid, of bytes already taken. */
+  uuidAt(at: number): string {
+    return uuidAt(this.buffer, this.data, at);
   }
 
   /** A LEB128 of at most 5 bytes, as an int32: 2^31 and more come out negative, as in Kafka's reader. */
   uvarint(): number {
-    const b = this.buffer;
-    let at = this.offset;
+    const at = this.offset;
+    const first = this.buffer[at] as number;
+    if (first >= 0x80 || at >= this.end) return this.longUvarint();
+    this.offset = at + 1;
+    return first;
+  }
+
+  private longUvarint(): number {
     let value = 0;
     for (let shift = 0; shift <= 28; shift += 7) {
-      if (at >= this.end) throw new DecodeError("a varint ends beyond the message");
-      const byte = b[at++] as number;
+      const byte = this.buffer[this.take(1)] as number;
       value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) {
-        this.offset = at;
-        return value;
-      }
+      if (byte < 0x80) return value;
     }
     throw new DecodeError("a varint of more than 5 bytes");
   }
@@ -121,7 +161,7 @@ export class Reader {
   /** A count of elements that take at least a byte each. @throws DecodeError when they cannot all be there. */
   count(count: number): number {
     if (count > this.end - this.offset) throw new DecodeError(`${count} elements in ${this.end - this.offset} bytes`);
-    if (count > 0) this.countElements(count);
+    this.countElements(count);
     return count;
   }
 
@@ -131,41 +171,39 @@ export class Reader {
   }
 
   text(length: number): string {
-    const at = this.advance(length);
-    return this.buffer.toString("utf8", at, at + length);
+    if (length > MAX_STRING_BYTES) throw new DecodeError(`a string of ${length} bytes`);
+    return textAt(this.buffer, this.data, this.take(length), length);
   }
 
   /** A copy, so that it may outlive the frame. */
   copy(length: number): Buffer {
-    const at = this.advance(length);
-    return Buffer.from(this.buffer.subarray(at, at + length));
+    const at = this.take(length);
+    if (length === 0) return NO_BYTES;
+    const copy = Buffer.allocUnsafe(length);
+    this.buffer.copy(copy, 0, at, at + length);
+    return copy;
   }
 
+  /** The bytes themselves, as long as the frame lives. */
   view(length: number): Buffer {
-    const at = this.advance(length);
+    const at = this.take(length);
     return this.buffer.subarray(at, at + length);
   }
 
-  /** The size of a tagged field; its end is returned and never lies beyond the message. */
-  taggedFieldEnd(): number {
+  /** A tagged field that the schema does not know, its size next. @throws DecodeError when it ends beyond the message. */
+  unknownTaggedField(tag: number): UnknownTaggedField {
     const size = this.uvarint();
-    if (size < 0 || size > this.end - this.offset) throw new DecodeError(`a tagged field of ${size} bytes`);
-    return this.offset + size;
-  }
-
-  unknownTaggedField(tag: number, end: number): UnknownTaggedField {
+    if (size < 0) throw new DecodeError(`a tagged field of ${size} bytes`);
     this.countElements(1);
-    return { tag, data: this.copy(end - this.offset) };
+    return { tag, data: this.copy(size) };
   }
 
+  /** The tagged section of a struct without tagged fields of its own: those of newer peers, if there are any. */
   skipTaggedFields(): UnknownTaggedField[] | undefined {
-    let unknown: UnknownTaggedField[] | undefined;
-    for (let left = this.uvarint(); left > 0; left--) {
-      const tag = this.uvarint();
-      const end = this.taggedFieldEnd();
-      unknown ??= [];
-      unknown.push(this.unknownTaggedField(tag, end));
-    }
+    let left = this.uvarint();
+    if (left <= 0) return undefined;
+    const unknown: UnknownTaggedField[] = [];
+    for (; left > 0; left--) unknown.push(this.unknownTaggedField(this.uvarint()));
     return unknown;
   }
 

@@ -5,7 +5,8 @@
  */
 import { Reader } from "../bytes/reader.ts";
 import { Writer } from "../bytes/writer.ts";
-import { compileDecoder, compileEncoder } from "./compile.ts";
+import { compileDecoder } from "./compile-decoder.ts";
+import { compileEncoder } from "./compile-encoder.ts";
 import { type Decoder, type Encoder, interpretDecoder, interpretEncoder } from "./interpret.ts";
 import type { Decode, Encode, Message } from "./message.ts";
 import { containsVersion } from "./version-range.ts";

@@ -2,7 +2,8 @@
  * The wire rules as closures: one decoder and one encoder per field, put together per (message, version).
  *
  * The readable statement of Kafka's encoding (part 0 of its schema syntax, KIP-482 for tagged fields), and the engine where
- * `eval` is barred. compile.ts writes the same rules as source; a differential test holds the two together.
+ * `eval` is barred. compile-decoder.ts and compile-encoder.ts write the same rules as source; a differential test holds them
+ * together.
  */
 import type { Reader } from "../bytes/reader.ts";
 import type { Writer } from "../bytes/writer.ts";
@@ -31,24 +32,24 @@ function structDecoder(fields: Fields, version: number, flexible: boolean): Deco
     if (f.tag !== undefined) byTag.set(f.tag, { name: f.name, decode: taggedDecoder(f, version, flexible) });
   }
   return (reader) => {
-    const struct: Struct = {};
-    const present: Struct = {};
-    for (const { name, decode } of inOrder) present[name] = decode(reader);
+    const present = new Map<string, unknown>();
+    for (const { name, decode } of inOrder) present.set(name, decode(reader));
     let unknown: UnknownTaggedField[] | undefined;
     if (flexible) {
       for (let left = reader.uvarint(); left > 0; left--) {
         const tag = reader.uvarint();
-        const end = reader.taggedFieldEnd();
         const known = byTag.get(tag);
         if (known !== undefined) {
-          present[known.name] = known.decode(reader);
+          reader.uvarint(); // the size of a field that is known says nothing more, and Kafka does not look at it either
+          present.set(known.name, known.decode(reader));
         } else {
           unknown ??= [];
-          unknown.push(reader.unknownTaggedField(tag, end));
+          unknown.push(reader.unknownTaggedField(tag));
         }
       }
     }
-    for (const f of all) struct[f.name] = f.name in present ? present[f.name] : defaultValue(f.field);
+    const struct: Struct = {};
+    for (const { name, field } of all) struct[name] = present.has(name) ? present.get(name) : defaultValue(field);
     if (unknown !== undefined) struct.unknownTaggedFields = unknown;
     return struct;
   };
@@ -77,12 +78,14 @@ function structEncoder(fields: Fields, version: number, flexible: boolean): Enco
     const unknown = (struct.unknownTaggedFields ?? []) as readonly UnknownTaggedField[];
     const given = tagged.filter(({ name, field }) => !isDefault(field, struct[name]));
     writer.uvarint(given.length + unknown.length);
+    let next = 0;
     for (const { name, tag, encode } of given) {
+      next = writer.unknownTaggedFields(unknown, next, tag);
       const mark = writer.openTaggedField(tag);
       encode(writer, struct[name]);
       writer.closeTaggedField(mark);
     }
-    for (const field of unknown) writer.unknownTaggedField(field);
+    writer.unknownTaggedFields(unknown, next, Number.POSITIVE_INFINITY);
   };
 }
 
@@ -95,11 +98,12 @@ function taggedDecoder(f: FieldInVersion, version: number, flexible: boolean): D
 }
 
 function taggedEncoder(f: FieldInVersion, version: number, flexible: boolean): Encoder {
-  if (f.field.type !== "struct") return fieldEncoder(f, version, flexible);
-  const encode = structEncoder(f.field.fields, version, flexible);
-  if (!f.nullable) return encode;
+  const { field, name, nullable } = f;
+  if (field.type !== "struct") return fieldEncoder(f, version, flexible);
+  const encode = structEncoder(field.fields, version, flexible);
   return (writer, value) => {
-    writer.uvarint(value === null ? 0 : 1);
+    if (nullable) writer.uvarint(value === null ? 0 : 1);
+    else if (value === null) writer.notNull(name);
     if (value !== null) encode(writer, value);
   };
 }

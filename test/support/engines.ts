@@ -1,7 +1,8 @@
 /** Both engines under one face, for tests that hold them against each other. */
 import { Reader } from "../../protocol/bytes/reader.ts";
 import { Writer } from "../../protocol/bytes/writer.ts";
-import { compileDecoder, compileEncoder } from "../../protocol/schema/compile.ts";
+import { compileDecoder } from "../../protocol/schema/compile-decoder.ts";
+import { compileEncoder } from "../../protocol/schema/compile-encoder.ts";
 import { type Decoder, type Encoder, interpretDecoder, interpretEncoder } from "../../protocol/schema/interpret.ts";
 import type { Message } from "../../protocol/schema/message.ts";
 
