@@ -1,14 +1,14 @@
 /**
  * What a running broker lets be changed of itself, and of all brokers: checked by the broker that is asked, before the controller is.
  *
- * Owns: dynamic modes and the checks of values against what runs here. Leaves to alter-configs.ts: operations.
+ * Owns: dynamic modes and the checks of values against what runs here. Leaves to the controller: what is kept.
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
-import { appended, type ConfigOperation, ConfigOperationType, subtracted } from "./alter-configs.ts";
 import type { BrokerConfigLayers, ConfigTexts } from "./broker-config-layers.ts";
 import { BROKER_CONFIG_KEYS, type BrokerConfigName, dynamicModeOf, settingOf } from "./broker-configs.ts";
 import { defaultText } from "./config-key.ts";
+import { appended, type ConfigOperation, ConfigOperationType, subtracted } from "./config-operation.ts";
 import { ConfigError } from "./config-value.ts";
 
 /**

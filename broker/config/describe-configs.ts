@@ -1,5 +1,5 @@
 /**
- * Configs as DescribeConfigs and CreateTopics show them: value, where it comes from, what stands behind it.
+ * Configs as DescribeConfigs shows them: value, where it comes from, what stands behind it.
  *
  * Owns: sources and synonyms, in Kafka's order. Leaves to handlers/configs.ts: which resources and keys are asked for.
  * Invariant: the value of a password, and of a config nobody knows, is never shown.
@@ -121,39 +121,6 @@ export function describeClusterDefault(layers: BrokerConfigLayers): DescribedCon
       synonyms: [{ name, value, source }],
       configType: typeId(key),
     };
-  });
-}
-
-/**
- * What a new topic's configs will be, as CreateTopics answers. Unlike DescribeConfigs it converts hours and minutes, shows texts as
- * they were given, and takes the topic's own default where no file and nobody set anything.
- */
-export function effectiveTopicConfigs(
-  layers: BrokerConfigLayers,
-  overrides: ConfigTexts,
-): { name: string; value: string | null; readOnly: false; configSource: ConfigSource; isSensitive: boolean }[] {
-  const sources = [
-    [layers.dynamicOwnTexts, ConfigSource.DYNAMIC_BROKER],
-    [layers.dynamicClusterTexts, ConfigSource.DYNAMIC_DEFAULT_BROKER],
-    [layers.staticTexts, ConfigSource.STATIC_BROKER],
-  ] as const;
-  return [...TOPIC_CONFIG_KEYS].flatMap(([name, key]) => {
-    const own = overrides.get(name);
-    if (own === undefined && key.internal) return [];
-    const entry = (value: string | null, configSource: ConfigSource) => ({
-      name,
-      value,
-      readOnly: false as const,
-      configSource,
-      isSensitive: false,
-    });
-    if (own !== undefined) return entry(own, ConfigSource.TOPIC);
-    for (const [texts, source] of sources)
-      for (const { name: synonym, factor } of BROKER_SYNONYMS.get(name) ?? []) {
-        const text = texts.get(synonym);
-        if (text !== undefined) return entry(factor === undefined ? text : String(Number(text) * factor), source);
-      }
-    return entry(defaultText(key), ConfigSource.DEFAULT);
   });
 }
 

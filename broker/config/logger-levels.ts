@@ -6,7 +6,7 @@
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
-import { type ConfigOperation, ConfigOperationType } from "./alter-configs.ts";
+import { type ConfigOperation, ConfigOperationType } from "./config-operation.ts";
 
 const LEVELS = ["DEBUG", "ERROR", "FATAL", "INFO", "TRACE", "WARN"] as const;
 export type LoggerLevel = (typeof LEVELS)[number];

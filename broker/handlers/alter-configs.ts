@@ -15,7 +15,7 @@ import {
 import type { Encode } from "../../protocol/schema/message.ts";
 import type { Broker } from "../broker.ts";
 import { afterOperations, checkBrokerConfigs, checkBrokerName } from "../config/alter-broker-configs.ts";
-import { type ConfigOperation, ConfigOperationType, checkOperations } from "../config/alter-configs.ts";
+import { type ConfigOperation, ConfigOperationType, checkOperations } from "../config/config-operation.ts";
 import { type Answer, laterFrom } from "../dispatch/answer.ts";
 import type { Handler, RequestContext } from "../dispatch/handler.ts";
 import { ResourceType } from "../metadata/metadata-image.ts";

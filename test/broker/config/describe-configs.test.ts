@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { BrokerConfigLayers } from "../../../broker/config/broker-config-layers.ts";
+import { NodeConfigSchema } from "../../../broker/config/config-schema.ts";
 import {
   type DescribedConfig,
   describeBroker,
@@ -11,7 +12,6 @@ import {
   describeClusterDefault,
   describeGroup,
   describeTopic,
-  effectiveTopicConfigs,
 } from "../../../broker/config/describe-configs.ts";
 
 type Row = [string, string | null, boolean, number, boolean, number, [string, string | null, number][]];
@@ -94,9 +94,6 @@ describe("as started", () => {
     expect(rowsOf(describeGroup(layersBefore(), new Map()))).toEqual(expected("before", 32, "g1"));
     expect(rowsOf(describeClientMetrics(new Map()))).toEqual(expected("before", 16, "m1"));
   });
-  it("answers CreateTopics with what will hold", () => {
-    expect(effectiveTopicConfigs(layersBefore(), T1)).toEqual(golden.createTopics);
-  });
 });
 
 describe("with configs set while it runs", () => {
@@ -115,15 +112,30 @@ describe("with configs set while it runs", () => {
     expect(rowsOf(describeGroup(layersAfter(), set(32, "g1")))).toEqual(expected("after", 32, "g1"));
     expect(rowsOf(describeClientMetrics(set(16, "m1")))).toEqual(expected("after", 16, "m1"));
   });
-  it("answers CreateTopics with what will hold", () => {
-    expect(effectiveTopicConfigs(layersAfter(), new Map([["segment.ms", "77"]]))).toEqual(golden.createTopicsAfter);
-  });
 });
 
-it("converts hours of the file for CreateTopics", () => {
-  const layers = new BrokerConfigLayers(new Map([["log.retention.minutes", "3"]]));
-  expect(effectiveTopicConfigs(layers, new Map()).find(({ name }) => name === "retention.ms")).toMatchObject({
-    value: "180000",
-    configSource: 4,
+describe("CreateTopics", () => {
+  const answered = (layers: BrokerConfigLayers, topic: Map<string, string>) =>
+    new NodeConfigSchema(layers)
+      .effectiveTopicConfigs({ topic, node: layers.dynamicOwnTexts, cluster: layers.dynamicClusterTexts })
+      .map(({ name, value, source, isSensitive }) => ({
+        name,
+        value,
+        readOnly: false,
+        configSource: source,
+        isSensitive,
+      }));
+
+  it("answers what will hold, over every layer", () => {
+    expect(answered(layersBefore(), T1)).toEqual(golden.createTopics);
+    expect(answered(layersAfter(), new Map([["segment.ms", "77"]]))).toEqual(golden.createTopicsAfter);
+  });
+
+  it("converts hours and minutes of the file", () => {
+    const layers = new BrokerConfigLayers(new Map([["log.retention.minutes", "3"]]));
+    expect(answered(layers, new Map()).find(({ name }) => name === "retention.ms")).toMatchObject({
+      value: "180000",
+      configSource: 4,
+    });
   });
 });
