@@ -100,7 +100,8 @@ export class DelayedFetch extends ParkedWatcher {
   private stillTooLittle(): boolean {
     let appended = 0;
     for (const request of this.requests) {
-      const partition = request.topic === null ? undefined : this.broker.partitions.get(request.topic, request.partition);
+      const partition =
+        request.topic === null ? undefined : this.broker.partitions.get(request.topic, request.partition);
       if (partition === undefined || (isFollower(this.parameters) && !partition.isLeader)) return false;
       appended += partition.appendedBytes;
     }

@@ -43,7 +43,12 @@ export interface FetchSession {
 }
 
 /** A topic is named by id from Fetch v13 on, by name before; never by both. */
-export function fetchPartitionKey(topic: string | null, topicId: string, usesTopicIds: boolean, partition: number): string {
+export function fetchPartitionKey(
+  topic: string | null,
+  topicId: string,
+  usesTopicIds: boolean,
+  partition: number,
+): string {
   return `${partition}:${usesTopicIds ? topicId : topic}`;
 }
 
@@ -64,7 +69,11 @@ export class FetchSessionCache {
   }
 
   /** A new session, or undefined when there is no room and none to evict: the client then goes on without. */
-  open(partitions: Map<string, FetchPartition>, usesTopicIds: boolean, fromFollower: boolean): FetchSession | undefined {
+  open(
+    partitions: Map<string, FetchPartition>,
+    usesTopicIds: boolean,
+    fromFollower: boolean,
+  ): FetchSession | undefined {
     if (!this.makeRoom(fromFollower)) return undefined;
     let id: number;
     do {

@@ -123,7 +123,12 @@ function readPartition(
     if (request.fetchOffset < log.logStartOffset || request.fetchOffset > log.logEndOffset) {
       throw new KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE);
     }
-    partition.followerFetched(parameters.replicaId, request.fetchOffset, request.logStartOffset, parameters.replicaEpoch);
+    partition.followerFetched(
+      parameters.replicaId,
+      request.fetchOffset,
+      request.logStartOffset,
+      parameters.replicaEpoch,
+    );
   }
   const read = log.read(request.fetchOffset, {
     maxBytes: Math.min(maxBytes, request.maxBytes),

@@ -5,8 +5,8 @@ import { ErrorCode } from "../../protocol/error-codes.ts";
 import { errorCodeOf, KafkaError } from "../../protocol/kafka-error.ts";
 import type { DeleteRecords } from "../../protocol/messages/delete-records.ts";
 import type { Encode } from "../../protocol/schema/message.ts";
-import { Later } from "../dispatch/answer.ts";
 import type { Broker } from "../broker.ts";
+import { Later } from "../dispatch/answer.ts";
 import type { Handler } from "../dispatch/handler.ts";
 import type { Partition } from "../partition/partition.ts";
 import { ParkedWatcher } from "../partition/watch-list.ts";
@@ -88,7 +88,9 @@ class DelayedDeletion extends ParkedWatcher {
       this.done();
       return;
     }
-    const open = this.deletions.flatMap((d) => (d.errorCode === undefined && d.partition !== undefined ? [d.partition] : []));
+    const open = this.deletions.flatMap((d) =>
+      d.errorCode === undefined && d.partition !== undefined ? [d.partition] : [],
+    );
     this.park(
       open.map((partition) => partition.lowWatermarkWatch),
       this.broker.clock,

@@ -31,7 +31,13 @@ export const handleDescribeCluster: Handler<typeof DescribeCluster> = (request, 
     for (const fenced of image.brokers.values()) {
       const endpoint = fenced.fenced ? endpointOf(fenced, connection.listenerName) : undefined;
       if (endpoint === undefined) continue;
-      brokers.push({ brokerId: fenced.id, host: endpoint.host, port: endpoint.port, rack: fenced.rack, isFenced: true });
+      brokers.push({
+        brokerId: fenced.id,
+        host: endpoint.host,
+        port: endpoint.port,
+        rack: fenced.rack,
+        isFenced: true,
+      });
     }
     brokers.sort((a, b) => a.brokerId - b.brokerId);
   }

@@ -17,7 +17,10 @@ type Request = Decode<(typeof DescribeTopicPartitions)["request"]>;
 type Response = Encode<(typeof DescribeTopicPartitions)["response"]>;
 type TopicAnswer = Response["topics"][number];
 
-export const handleDescribeTopicPartitions: Handler<typeof DescribeTopicPartitions> = (request, { broker, connection }) => {
+export const handleDescribeTopicPartitions: Handler<typeof DescribeTopicPartitions> = (
+  request,
+  { broker, connection },
+) => {
   const { image, settings } = broker;
   const live = new Set(liveBrokers(image, connection.listenerName).map((one) => one.nodeId));
   let left = Math.max(1, Math.min(request.responsePartitionLimit, settings.maxRequestPartitionSizeLimit));

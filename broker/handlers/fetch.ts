@@ -195,7 +195,8 @@ function partitionData(result: PartitionFetchResult, leaders: Set<number>, conte
   const data = {
     partitionIndex: request.partition,
     // KAFKA_STORAGE_ERROR is not known to the oldest clients.
-    errorCode: errorCode === ErrorCode.KAFKA_STORAGE_ERROR && apiVersion <= 5 ? ErrorCode.NOT_LEADER_OR_FOLLOWER : errorCode,
+    errorCode:
+      errorCode === ErrorCode.KAFKA_STORAGE_ERROR && apiVersion <= 5 ? ErrorCode.NOT_LEADER_OR_FOLLOWER : errorCode,
     highWatermark: result.highWatermark,
     lastStableOffset: result.lastStableOffset,
     logStartOffset: result.logStartOffset,

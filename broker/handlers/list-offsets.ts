@@ -108,7 +108,11 @@ function lookUp(
 ): TimestampAndOffset | Promise<TimestampAndOffset> {
   const { log } = partition;
   const fromConsumer = request.replicaId === -1;
-  const end = !fromConsumer ? log.logEndOffset : request.isolationLevel === 1 ? log.lastStableOffset : log.highWatermark;
+  const end = !fromConsumer
+    ? log.logEndOffset
+    : request.isolationLevel === 1
+      ? log.lastStableOffset
+      : log.highWatermark;
   const settled = !fromConsumer || log.highWatermark >= partition.requireLeader().epochStartOffset;
   const at = (offset: number): TimestampAndOffset => ({
     timestamp: -1,

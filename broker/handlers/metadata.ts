@@ -10,8 +10,8 @@ import type { Decode, Encode } from "../../protocol/schema/message.ts";
 import { ZERO_UUID } from "../../protocol/uuid.ts";
 import type { Handler, RequestContext } from "../dispatch/handler.ts";
 import { ALL_CLUSTER_OPERATIONS, ALL_TOPIC_OPERATIONS, NOT_ASKED } from "../metadata/authorized-operations.ts";
-import { liveBrokers } from "../metadata/live-brokers.ts";
 import { isInternalTopic } from "../metadata/internal-topics.ts";
+import { liveBrokers } from "../metadata/live-brokers.ts";
 import { NO_LEADER, type PartitionImage, type TopicImage } from "../metadata/metadata-image.ts";
 import { illegalTopicName } from "../metadata/topic-name.ts";
 
@@ -57,7 +57,8 @@ function wantedTopics(request: MetadataRequest, context: RequestContext): Wanted
   const wanted = [...new Set(asked.map((topic) => topic.name as string))].map((name): Wanted => {
     const topic = image.topics.get(name);
     if (topic !== undefined) return topic;
-    if (illegalTopicName(name) !== undefined) return { name, id: ZERO_UUID, errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION };
+    if (illegalTopicName(name) !== undefined)
+      return { name, id: ZERO_UUID, errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION };
     missing.push(name);
     return { name, id: ZERO_UUID, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
   });
@@ -108,7 +109,8 @@ function partitionAnswer(
   } else if (apiVersion === 0 && offline.length > 0) {
     errorCode = ErrorCode.REPLICA_NOT_AVAILABLE; // v0 has no other way to say so
   }
-  const shown = (ids: readonly number[]): readonly number[] => (apiVersion === 0 ? ids.filter((id) => live.has(id)) : ids);
+  const shown = (ids: readonly number[]): readonly number[] =>
+    apiVersion === 0 ? ids.filter((id) => live.has(id)) : ids;
   return {
     errorCode,
     partitionIndex: partition.partition,

@@ -8,13 +8,14 @@
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { errorCodeOf, KafkaError } from "../../protocol/kafka-error.ts";
 import type { Produce } from "../../protocol/messages/produce.ts";
+import { BATCH_HEADER_BYTES, RecordBatch } from "../../protocol/records/record-batch.ts";
 import type { Decode, Encode } from "../../protocol/schema/message.ts";
 import type { PreparedAppend } from "../../storage/partition-log.ts";
 import { RejectedRecords } from "../../storage/rejected-records.ts";
 import { type Answer, CLOSE_CONNECTION, Later, NO_RESPONSE } from "../dispatch/answer.ts";
 import type { Handler, RequestContext } from "../dispatch/handler.ts";
-import { isInternalTopic } from "../metadata/internal-topics.ts";
 import { currentLeader, nodeEndpoints } from "../metadata/current-leader.ts";
+import { isInternalTopic } from "../metadata/internal-topics.ts";
 import { DelayedProduce, type PendingAppend } from "../partition/delayed-produce.ts";
 import type { Partition } from "../partition/partition.ts";
 
@@ -53,12 +54,14 @@ export const handleProduce: Handler<typeof Produce> = (request, context) => {
   const waits = prepareAll(steps, context);
   if (waits.length === 0) return appendAndAnswer(request, steps, context);
   const answer = new Later<ProduceResponse>({ holdsConnection: true });
-  Promise.all(waits).then(() => {
-    const settled = appendAndAnswer(request, steps, context);
-    answer.releaseConnection();
-    if (settled instanceof Later) settled.onComplete((value) => answer.complete(value));
-    else answer.complete(settled);
-  });
+  Promise.all(waits)
+    .then(() => {
+      const settled = appendAndAnswer(request, steps, context);
+      answer.releaseConnection();
+      if (settled instanceof Later) settled.onComplete((value) => answer.complete(value));
+      else answer.complete(settled);
+    })
+    .catch((error: unknown) => answer.fail(error));
   return answer;
 };
 
@@ -84,7 +87,16 @@ function stepsOf(request: ProduceRequest, context: RequestContext): ProduceStep[
     for (const { index, records } of topic.partitionData) {
       const answer = { index, errorCode: ErrorCode.NONE, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 };
       const { topicId } = topic;
-      steps.push({ topic: name, topicId, index, records, partition: undefined, prepared: undefined, pending: undefined, answer });
+      steps.push({
+        topic: name,
+        topicId,
+        index,
+        records,
+        partition: undefined,
+        prepared: undefined,
+        pending: undefined,
+        answer,
+      });
     }
   }
   if (steps.length < 2) return steps;

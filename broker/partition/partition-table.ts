@@ -94,7 +94,8 @@ export class PartitionTable {
       if (topic !== undefined) this.applyTopic(topic, delta, changes);
     }
     for (const change of delta.changedConfigs) {
-      if (change.type === 2 || change.type === 4) this.applyConfigs(change.type === 2 ? change.name : undefined, delta.image);
+      if (change.type === 2 || change.type === 4)
+        this.applyConfigs(change.type === 2 ? change.name : undefined, delta.image);
     }
     this.noticeRestarts(delta);
     if (changes.length > 0) for (const listener of this.listeners) listener(changes, delta.image);

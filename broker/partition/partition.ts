@@ -245,7 +245,9 @@ export class Partition {
         newIsrWithEpochs: proposal.replicas.map((brokerId) => ({
           brokerId,
           brokerEpoch:
-            brokerId === this.around.nodeId ? this.around.brokerEpoch() : (leader.follower(brokerId)?.brokerEpoch ?? -1),
+            brokerId === this.around.nodeId
+              ? this.around.brokerEpoch()
+              : (leader.follower(brokerId)?.brokerEpoch ?? -1),
         })),
       })
       .onComplete((answer) => {
@@ -258,7 +260,13 @@ export class Partition {
   private proposalAnswered(
     leader: LeaderState,
     proposal: IsrProposal,
-    answer: { errorCode: number; leaderEpoch: number; partitionEpoch: number; isr: number[]; leaderRecoveryState: number },
+    answer: {
+      errorCode: number;
+      leaderEpoch: number;
+      partitionEpoch: number;
+      isr: number[];
+      leaderRecoveryState: number;
+    },
   ): void {
     if (answer.errorCode === ErrorCode.NONE) {
       if (answer.leaderEpoch !== leader.leaderEpoch || answer.partitionEpoch < this.state.partitionEpoch) return;
@@ -272,7 +280,10 @@ export class Partition {
       };
       this.around.observe?.(this, "isr");
       if (!this.maybeAdvanceHighWatermark()) this.highWatermarkWatch.wake();
-    } else if (answer.errorCode === ErrorCode.INELIGIBLE_REPLICA || answer.errorCode === ErrorCode.OPERATION_NOT_ATTEMPTED) {
+    } else if (
+      answer.errorCode === ErrorCode.INELIGIBLE_REPLICA ||
+      answer.errorCode === ErrorCode.OPERATION_NOT_ATTEMPTED
+    ) {
       leader.inSync.proposal = undefined;
       this.maybeAdvanceHighWatermark();
     } else if (!WAIT_FOR_METADATA.has(answer.errorCode)) {
@@ -298,7 +309,8 @@ export class Partition {
       this.highWatermarkWatch.wake();
       this.around.observe?.(this, "highWatermark");
     }
-    if (logStartOffset > this.log.logStartOffset) this.log.raiseLogStartOffset(Math.min(logStartOffset, this.log.logEndOffset));
+    if (logStartOffset > this.log.logStartOffset)
+      this.log.raiseLogStartOffset(Math.min(logStartOffset, this.log.logEndOffset));
   }
 
   /** Least log start of this leader and its live followers (DeleteRecords waits for it). */

@@ -25,7 +25,13 @@ export class ReplicaProgress {
    * Takes in a fetch: everything below `fetchOffset` is on the follower. It was caught up now when it asks for the log end; it
    * was caught up at its previous fetch when it has all there was then.
    */
-  fetched(fetchOffset: number, logStartOffset: number, brokerEpoch: number, leaderEndOffset: number, nowMs: number): void {
+  fetched(
+    fetchOffset: number,
+    logStartOffset: number,
+    brokerEpoch: number,
+    leaderEndOffset: number,
+    nowMs: number,
+  ): void {
     if (fetchOffset >= leaderEndOffset) this.lastCaughtUpMs = Math.max(this.lastCaughtUpMs, nowMs);
     else if (fetchOffset >= this.leaderEndAtLastFetch) {
       this.lastCaughtUpMs = Math.max(this.lastCaughtUpMs, this.lastFetchMs);
