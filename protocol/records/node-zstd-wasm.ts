@@ -11,6 +11,8 @@ import { dirname, join } from "node:path";
 import { CompressionError, corrupt, tooLarge } from "./compression-error.ts";
 
 const KEPT_BYTES = 4 * 1024 * 1024;
+/** Beyond this level the tables that compression works with take many megabytes. */
+const KEPT_LEVEL = 9;
 const PAGE_BYTES = 65_536;
 /** ZSTD_error_dstSize_tooSmall */
 const OUTPUT_TOO_SMALL = 70;
@@ -118,7 +120,7 @@ let kept: ZstdInstance | undefined;
 
 /** @throws CompressionError `unsupported` when the package is not installed. */
 export function compressZstdWasm(input: Uint8Array, level: number): Buffer {
-  return instanceFor(input.length).compress(input, level);
+  return instanceFor(level > KEPT_LEVEL ? Number.POSITIVE_INFINITY : input.length).compress(input, level);
 }
 
 /**

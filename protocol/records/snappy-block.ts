@@ -54,7 +54,8 @@ export function decompressSnappyBlock(block: Buffer, out: Buffer, outStart: numb
         for (let i = 0; i < lengthBytes; i++) length |= (block[at++] as number) << (8 * i);
         length = (length + 1) | 0;
       }
-      if (length <= 0 || length > end - at || length > outEnd - to) throw corrupt("snappy: a literal of too many bytes");
+      if (length <= 0 || length > end - at || length > outEnd - to)
+        throw corrupt("snappy: a literal of too many bytes");
       if (length > NATIVE_COPY_BYTES) {
         block.copy(out, to, at, at + length);
         at += length;
