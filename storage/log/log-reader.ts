@@ -1,0 +1,166 @@
+/**
+ * Reads batches: from the tail in memory, else from the segment.
+ *
+ * Owns: where a read starts and ends, and that bytes from the disk are served only with the right CRC. Leaves to the caller: how far
+ * clients may see (it takes the marks in the turn in which it calls).
+ * Invariant: a read gives whole batches, the last one possibly cut by the limit, all of one segment, nothing at or past
+ * `upToOffset`.
+ */
+import { ErrorCode } from "../../protocol/error-codes.ts";
+import { KafkaError } from "../../protocol/kafka-error.ts";
+import { BatchIterator } from "../../protocol/records/batch-iterator.ts";
+import type { AbortedTransaction, ReadOptions } from "../partition-log.ts";
+import type { SharedBuffer } from "../shared-buffer.ts";
+import { LogReadResult } from "./log-read-result.ts";
+import type { LogState } from "./log-state.ts";
+import type { BatchSpan, Segment } from "./segment.ts";
+import type { AbortedTransactionEntry } from "./transaction-index.ts";
+
+/** Up to this much is read in the turn: the page cache gives it in microseconds. */
+const MAX_SYNC_READ_BYTES = 64 * 1024;
+
+/** What is to be read from a segment. */
+interface Extent {
+  readonly segment: Segment;
+  readonly first: BatchSpan;
+  readonly sizeBytes: number;
+}
+
+export class LogReader {
+  private readonly state: LogState;
+
+  constructor(state: LogState) {
+    this.state = state;
+  }
+
+  /** @throws KafkaError OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE; DiskError */
+  read(offset: number, options: ReadOptions): LogReadResult | Promise<LogReadResult> {
+    const { state } = this;
+    if (offset < state.logStartOffset || offset > state.logEndOffset) {
+      throw new KafkaError(
+        ErrorCode.OFFSET_OUT_OF_RANGE,
+        `offset ${offset} is outside ${state.logStartOffset} to ${state.logEndOffset}`,
+      );
+    }
+    const upToOffset = Math.min(options.upToOffset, state.logEndOffset);
+    if (offset >= upToOffset) return this.finish(new LogReadResult(offset), offset, options);
+    const hot = state.tail.read(offset, options.maxBytes, upToOffset, options.minOneBatch);
+    if (hot !== undefined) return this.finish(hot, offset, options);
+    const extent = this.extentOf(offset, upToOffset, options);
+    if (extent === undefined) return this.finish(new LogReadResult(offset), offset, options);
+    const buffer = state.around.tailBudget.pool.acquire(extent.sizeBytes);
+    try {
+      if (extent.sizeBytes > MAX_SYNC_READ_BYTES) return this.readLarge(offset, options, extent, buffer);
+      const count = extent.segment.log.read(extent.first.position, buffer.buffer.subarray(0, extent.sizeBytes));
+      return this.finish(this.checked(offset, extent, buffer, count), offset, options);
+    } catch (error) {
+      buffer.release();
+      throw error;
+    }
+  }
+
+  private async readLarge(
+    offset: number,
+    options: ReadOptions,
+    extent: Extent,
+    buffer: SharedBuffer,
+  ): Promise<LogReadResult> {
+    const { state } = this;
+    const { truncations } = state;
+    let result: LogReadResult;
+    try {
+      const target = buffer.buffer.subarray(0, extent.sizeBytes);
+      const count = await extent.segment.log.readLarge(extent.first.position, target);
+      if (state.truncations === truncations) {
+        result = this.checked(offset, extent, buffer, count);
+        return this.finish(result, offset, options);
+      }
+    } catch (error) {
+      buffer.release();
+      // The segment may have been cut or removed under the read: then what is there now counts.
+      if (state.truncations === truncations && state.segments.has(extent.segment)) throw error;
+      return this.read(offset, options);
+    }
+    buffer.release();
+    return this.read(offset, options);
+  }
+
+  /** Finds the first batch and how far to read; undefined when nothing may be returned. */
+  private extentOf(offset: number, upToOffset: number, options: ReadOptions): Extent | undefined {
+    const { segments } = this.state;
+    let index = segments.floorIndex(offset);
+    let segment = segments.at(index);
+    let first = segment?.locate(offset);
+    // Cleaning leaves holes, also at the end of a segment.
+    while (first === undefined && segment !== undefined) {
+      segment = segments.at(++index);
+      first = segment?.locate(offset);
+    }
+    if (segment === undefined || first === undefined || first.lastOffset >= upToOffset) return undefined;
+    let limitBytes = options.maxBytes;
+    if (first.sizeBytes > limitBytes) {
+      if (!options.minOneBatch) return undefined;
+      limitBytes = first.sizeBytes;
+    }
+    let end = Math.min(segment.sizeBytes, first.position + limitBytes);
+    const nextBase = segments.at(index + 1)?.baseOffset ?? this.state.logEndOffset;
+    if (upToOffset < nextBase) end = Math.min(end, segment.locate(upToOffset)?.position ?? end);
+    return { segment, first, sizeBytes: end - first.position };
+  }
+
+  /**
+   * The result made of bytes from the disk, up to the first batch that is damaged.
+   *
+   * Differs from Kafka: the CRC is checked here, so that damage is seen where it can be mended and not by each client.
+   */
+  private checked(offset: number, extent: Extent, buffer: SharedBuffer, count: number): LogReadResult {
+    const batches = new BatchIterator(buffer.buffer, 0, count);
+    let endOffset = offset;
+    let end = 0;
+    for (let batch = batches.next(); batch !== undefined; batch = batches.next()) {
+      if (!batch.checkCrc()) {
+        this.reportDamage(extent, batch.position);
+        break;
+      }
+      endOffset = batch.nextOffset;
+      end = batches.position;
+    }
+    // A batch that the limit cuts is served as far as it goes, unchecked: clients drop it.
+    if (batches.stoppedBy === "truncated" && end > 0) end = count;
+    if (end === 0) {
+      this.reportDamage(extent, 0);
+      throw new KafkaError(
+        ErrorCode.CORRUPT_MESSAGE,
+        `the batch at offset ${extent.first.baseOffset} is damaged on the disk`,
+      );
+    }
+    const result = new LogReadResult(offset);
+    result.addOwned(buffer.buffer.subarray(0, end), buffer, endOffset);
+    return result;
+  }
+
+  private reportDamage({ segment, first }: Extent, position: number): void {
+    const { directory, around } = this.state;
+    around.logger.error(
+      { directory: directory.path, segment: segment.baseOffset, position: first.position + position },
+      "a batch is damaged on the disk",
+    );
+  }
+
+  private finish(result: LogReadResult, offset: number, options: ReadOptions): LogReadResult {
+    if (options.abortedTransactions) {
+      result.abortedTransactions = result.sizeBytes === 0 ? [] : this.abortedIn(offset, result.endOffset);
+    }
+    return result;
+  }
+
+  /** @param endOffset exclusive. */
+  private abortedIn(offset: number, endOffset: number): AbortedTransaction[] {
+    const { segments } = this.state;
+    const found: AbortedTransactionEntry[] = [];
+    for (let index = segments.floorIndex(offset); index < segments.length; index++) {
+      if ((segments.all[index] as Segment).collectAborted(offset, endOffset, found)) break;
+    }
+    return found.map(({ producerId, firstOffset }) => ({ producerId, firstOffset }));
+  }
+}

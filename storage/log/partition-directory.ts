@@ -1,0 +1,116 @@
+/**
+ * The directory of one partition: what its files are called, and where it lies now.
+ *
+ * Owns: Kafka's names (a base offset of 20 digits and a suffix), and whether names changed since they were last synced. Leaves
+ * what is in the files to the classes named for them.
+ */
+import type { Disk, DiskFile } from "../disk.ts";
+
+export const LOG_SUFFIX = ".log";
+export const OFFSET_INDEX_SUFFIX = ".index";
+export const TIME_INDEX_SUFFIX = ".timeindex";
+export const TRANSACTION_INDEX_SUFFIX = ".txnindex";
+export const SNAPSHOT_SUFFIX = ".snapshot";
+/** Behind the name of a file that goes after file.delete.delay.ms. */
+export const DELETED_SUFFIX = ".deleted";
+/** Behind the names of what the cleaner is writing. */
+export const CLEANED_SUFFIX = ".cleaned";
+/** Behind the names of what the cleaner has written: they replace the segments they were made from. */
+export const SWAP_SUFFIX = ".swap";
+
+/** The suffixes of the files of a segment, the log first. */
+export const SEGMENT_SUFFIXES = [LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX] as const;
+
+const OFFSET_DIGITS = 20;
+
+export function offsetFileName(offset: number, suffix: string): string {
+  return String(offset).padStart(OFFSET_DIGITS, "0") + suffix;
+}
+
+/** The offset in a file's name, or undefined when it is not that of such a file. */
+export function offsetOfFileName(name: string, suffix: string): number | undefined {
+  if (name.length !== OFFSET_DIGITS + suffix.length || !name.endsWith(suffix)) return undefined;
+  const digits = name.slice(0, OFFSET_DIGITS);
+  if (!/^\d+$/.test(digits)) return undefined;
+  const offset = Number(digits);
+  return Number.isSafeInteger(offset) ? offset : undefined;
+}
+
+export class PartitionDirectory {
+  readonly disk: Disk;
+  private location: string;
+  private namesChanged: boolean;
+  private readonly unsyncedFiles = new Set<string>();
+
+  /** @param isSynced whether the names in it are known to be on the device. */
+  constructor(disk: Disk, path: string, isSynced: boolean) {
+    this.disk = disk;
+    this.location = path;
+    this.namesChanged = !isSynced;
+  }
+
+  /** Without a slash at its end. */
+  get path(): string {
+    return this.location;
+  }
+
+  pathOf(name: string): string {
+    return `${this.location}/${name}`;
+  }
+
+  /** @throws DiskError gone. */
+  open(name: string): DiskFile {
+    return this.disk.open(this.pathOf(name), { create: false });
+  }
+
+  create(name: string): DiskFile {
+    this.namesChanged = true;
+    return this.disk.open(this.pathOf(name), { create: true });
+  }
+
+  exists(name: string): boolean {
+    return this.disk.exists(this.pathOf(name));
+  }
+
+  /** What was at `to` is gone; open files follow. */
+  rename(from: string, to: string): void {
+    this.namesChanged = true;
+    this.disk.rename(this.pathOf(from), this.pathOf(to));
+  }
+
+  /** Silent when there is no such file. */
+  remove(name: string): void {
+    if (!this.exists(name)) return;
+    this.namesChanged = true;
+    this.disk.remove(this.pathOf(name));
+  }
+
+  /** Replaces a small file; a crash leaves the old content or the new one, a power cut before the next sync possibly neither. */
+  replace(name: string, content: string): void {
+    this.disk.writeFile(`${this.pathOf(name)}.tmp`, content);
+    this.rename(`${name}.tmp`, name);
+    this.unsyncedFiles.add(name);
+  }
+
+  /** Moves the directory; the caller syncs the one above. */
+  move(path: string): void {
+    this.disk.rename(this.location, path);
+    this.location = path;
+  }
+
+  /** Names made, changed and removed before the call are on the device when it resolves, and files that were replaced. */
+  async syncNames(): Promise<void> {
+    for (const name of this.unsyncedFiles) {
+      this.unsyncedFiles.delete(name);
+      await this.disk.syncFile(this.pathOf(name));
+    }
+    if (!this.namesChanged) return;
+    this.namesChanged = false;
+    try {
+      await this.disk.syncDirectory(this.location);
+    } catch (error) {
+      this.namesChanged = true;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Reads what a crash may have damaged: the batches behind the recovery point.
+ *
+ * Owns: that after it the log ends with a whole, valid batch, that no later segment is left, and that indexes, leader epochs and
+ * producers say what the batches say. Leaves to loading.ts: what else opening takes. The recovery point stays: what was read here
+ * was in the page cache, not on the device (KAFKA-10101).
+ */
+import type { RecordBatch } from "../../protocol/records/record-batch.ts";
+import { ChecksumScan } from "./checksum-scan.ts";
+import type { EndMarker } from "./end-marker.ts";
+import { HeaderScan } from "./header-scan.ts";
+import type { LogState } from "./log-state.ts";
+import { loadSnapshot, replayProducers } from "./producer-replay.ts";
+import type { Segment } from "./segment.ts";
+import { removeSegmentFiles } from "./segment-files.ts";
+
+/** An offset index whose last entry is further from the recovery point than this has lost some. */
+const MAX_INDEX_GAP_BYTES = 8 * 1024 * 1024;
+
+/** Where to read from: a position in a segment and the offset that starts there. */
+interface ScanStart {
+  readonly position: number;
+  readonly offset: number;
+}
+
+/**
+ * Recovers from the segment that holds the recovery point on, of which there is at least one.
+ * @param logStartOffset no producer state is looked for below it.
+ */
+export async function recoverSegments(state: LogState, recoveryPoint: number, logStartOffset: number): Promise<void> {
+  const { segments, producers, snapshots } = state;
+  const nowMs = state.around.clock.monotonicMs();
+  let index = Math.max(0, segments.floorIndex(recoveryPoint));
+  let start = startOfScan(segments.all[index] as Segment, recoveryPoint);
+  const epochsBefore = state.epochs.all;
+  loadSnapshot(producers, snapshots, logStartOffset, start.offset, nowMs);
+  replayProducers(producers, segments, start.offset, nowMs);
+  for (let segment = segments.at(index); segment !== undefined; segment = segments.at(++index)) {
+    if (segment.baseOffset < start.offset && start.position === 0) {
+      removeSegmentsFrom(state, index);
+      break;
+    }
+    if (start.position === 0) {
+      start = { position: 0, offset: segment.baseOffset };
+      producers.endOffset = segment.baseOffset;
+      snapshots.take(producers, logStartOffset);
+    }
+    const isIntact = await recoverSegment(state, segment, start, nowMs);
+    start = { position: 0, offset: state.logEndOffset };
+    // Damage ends the log: what lies behind it cannot be told from what was never acknowledged.
+    if (!isIntact) removeSegmentsFrom(state, index + 1);
+  }
+  snapshots.keepBetween(logStartOffset, state.logEndOffset);
+  state.epochs.truncateFromEnd(state.logEndOffset);
+  if (state.epochs.all !== epochsBefore) state.saveEpochs();
+}
+
+/** Removes segments from the list and from the disk. */
+export function removeSegmentsFrom(state: LogState, index: number): void {
+  for (const segment of state.segments.all.slice(index)) {
+    state.segments.remove(segment);
+    segment.close();
+    removeSegmentFiles(state.directory, segment.baseOffset, "");
+    state.snapshots.remove(segment.baseOffset);
+  }
+}
+
+/** Finds the recovery point with the help of the indexes; the start of the segment when they cannot be believed. */
+function startOfScan(segment: Segment, recoveryPoint: number): ScanStart {
+  const { baseOffset, sizeBytes, offsetIndex, timeIndex, transactionIndex } = segment;
+  const fromStart = { position: 0, offset: baseOffset };
+  if (recoveryPoint <= baseOffset || sizeBytes === 0) return fromStart;
+  const indexesAreSound =
+    offsetIndex.entries.isSound && timeIndex.entries.isSound && transactionIndex.isSound(recoveryPoint);
+  if (!indexesAreSound) return fromStart;
+  offsetIndex.entries.truncate(offsetIndex.soundCount(sizeBytes));
+  const found = offsetIndex.lookup(recoveryPoint - 1);
+  if (!segment.confirms(found)) return fromStart;
+  const scan = new HeaderScan(segment.log, found.position, sizeBytes);
+  let start: ScanStart = { position: found.position, offset: baseOffset };
+  for (let batch = scan.next(); batch !== undefined && batch.baseOffset < recoveryPoint; batch = scan.next()) {
+    start = { position: scan.nextPosition, offset: batch.nextOffset };
+    if (start.position - found.position > MAX_INDEX_GAP_BYTES) return fromStart;
+  }
+  // Anything but a batch that ends there is no place to start: a hole may lie before it, never a batch across it.
+  return start.offset > recoveryPoint || start.position === 0 ? fromStart : start;
+}
+
+/** Takes in the valid batches from `start` on and cuts what follows; true when nothing does. */
+async function recoverSegment(state: LogState, segment: Segment, start: ScanStart, nowMs: number): Promise<boolean> {
+  const { sizeBytes } = segment;
+  if (start.position === 0) {
+    segment.clearIndexes();
+    segment.transactionIndex.clear();
+  } else {
+    segment.keepIndexesBefore(start.position, start.offset);
+    segment.transactionIndex.truncateTo(start.offset);
+  }
+  const scan = new ChecksumScan(segment.log, start.position, sizeBytes);
+  let { offset } = start;
+  let validEnd = start.position;
+  for (;;) {
+    const batch = scan.next();
+    if (batch === undefined) {
+      if (await scan.readOn()) continue;
+      break;
+    }
+    if (batch.baseOffset < offset || !segment.canHold(batch.lastOffset)) break;
+    takeIn(state, segment, batch, scan.position, scan.markerOf(batch), nowMs);
+    offset = batch.nextOffset;
+    validEnd = scan.validEnd;
+  }
+  if (validEnd < sizeBytes) segment.log.truncate(validEnd);
+  segment.seal();
+  state.logEndOffset = offset;
+  state.producers.endOffset = offset;
+  return validEnd === sizeBytes;
+}
+
+function takeIn(
+  state: LogState,
+  segment: Segment,
+  batch: RecordBatch,
+  position: number,
+  marker: EndMarker | undefined,
+  nowMs: number,
+): void {
+  segment.noteBatch(position, batch.sizeBytes, batch.lastOffset, batch.maxTimestamp);
+  takeInEpoch(state, batch.partitionLeaderEpoch, batch.baseOffset);
+  const completed = state.producers.apply(batch, marker, nowMs);
+  if (completed === undefined) return;
+  if (completed.isAborted) {
+    const lastStableOffset = state.producers.transactions.lastStableOffsetAfter(completed);
+    segment.transactionIndex.append({ ...completed, lastStableOffset });
+  }
+  state.producers.transactions.complete(completed);
+}
+
+/** Where the checkpoint says something else than the batches, it is from before a truncation: the batches are right. */
+function takeInEpoch({ epochs }: LogState, leaderEpoch: number, baseOffset: number): void {
+  if (leaderEpoch < 0 || epochs.epochFor(baseOffset) === leaderEpoch) return;
+  epochs.truncateFromEnd(baseOffset);
+  if (leaderEpoch > epochs.latestEpoch) epochs.assign(leaderEpoch, baseOffset);
+}

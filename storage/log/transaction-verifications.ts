@@ -1,0 +1,67 @@
+/**
+ * Transactions of which the coordinator is being asked before their first batch is appended here (KIP-890).
+ *
+ * Owns: which question is the current one of a producer: its answer lets one append through, and an end marker or an append in
+ * between makes it void, so no transaction is left hanging. Leaves asking to the broker.
+ */
+import type { TransactionVerification } from "../partition-log.ts";
+
+export interface OpenVerification extends TransactionVerification {
+  /** The producer's client takes an epoch per transaction (transaction.version 2). */
+  supportsEpochBump: boolean;
+  /** Sequences above it must wait for the batch that has it. */
+  lowestSequence: number;
+  /** Epoch that `lowestSequence` belongs to. */
+  sequenceEpoch: number;
+  readonly startedMs: number;
+}
+
+export class TransactionVerifications {
+  private readonly byProducer = new Map<number, OpenVerification>();
+
+  of(producerId: number): OpenVerification | undefined {
+    return this.byProducer.get(producerId);
+  }
+
+  isCurrent(producerId: number, verification: TransactionVerification | undefined): boolean {
+    return verification !== undefined && this.byProducer.get(producerId) === verification;
+  }
+
+  /** The producer's verification: the one under way, or a new one. */
+  start(
+    producerId: number,
+    producerEpoch: number,
+    sequence: number,
+    supportsEpochBump: boolean,
+    nowMs: number,
+  ): TransactionVerification {
+    let open = this.byProducer.get(producerId);
+    if (open === undefined) {
+      open = {
+        producerId,
+        producerEpoch,
+        supportsEpochBump,
+        lowestSequence: sequence,
+        sequenceEpoch: producerEpoch,
+        startedMs: nowMs,
+      };
+      this.byProducer.set(producerId, open);
+    } else if (producerEpoch > open.sequenceEpoch) {
+      open.sequenceEpoch = producerEpoch;
+      open.lowestSequence = sequence;
+    } else if (producerEpoch === open.sequenceEpoch && sequence < open.lowestSequence) {
+      open.lowestSequence = sequence;
+    }
+    return open;
+  }
+
+  forget(producerId: number): void {
+    if (this.byProducer.size > 0) this.byProducer.delete(producerId);
+  }
+
+  expire(nowMs: number, maxAgeMs: number): void {
+    for (const [producerId, { startedMs }] of this.byProducer) {
+      if (nowMs - startedMs >= maxAgeMs) this.byProducer.delete(producerId);
+    }
+  }
+}
