@@ -4,7 +4,6 @@
  *   decompress CODEC HEX   the whole stream, as Kafka's input stream for the codec gives it: "ok HEX" or "error WHY"
  *   compress CODEC HEX     "ok HEX"
  *   read HEX               every record of every batch, as a consumer sees them: "ok [JSON...]" or "error WHY"
- *   check COUNT HEX        a batch's records as the broker steps over them: "ok" or "error WHY"
  */
 import java.io.BufferedReader;
 import java.io.InputStream;
@@ -25,7 +24,6 @@ import org.apache.kafka.common.record.internal.MutableRecordBatch;
 import org.apache.kafka.common.record.internal.Record;
 import org.apache.kafka.common.utils.BufferSupplier;
 import org.apache.kafka.common.utils.ByteBufferOutputStream;
-import org.apache.kafka.common.utils.CloseableIterator;
 
 public class KafkaRecords {
     private static final HexFormat HEX = HexFormat.of();
@@ -61,9 +59,6 @@ public class KafkaRecords {
                 return HEX.formatHex(compressed);
             case "read":
                 return read(bytes(words[1]));
-            case "check":
-                check(bytes(words[1]));
-                return "";
             default:
                 throw new IllegalArgumentException("no such command");
         }
@@ -76,14 +71,6 @@ public class KafkaRecords {
             for (Record record : batch) records.add(json(batch, record));
         }
         return records.toString();
-    }
-
-    private static void check(ByteBuffer buffer) {
-        for (MutableRecordBatch batch : MemoryRecords.readableRecords(buffer).batches()) {
-            try (CloseableIterator<Record> records = batch.skipKeyValueIterator(BufferSupplier.NO_CACHING)) {
-                while (records.hasNext()) records.next();
-            }
-        }
     }
 
     private static String json(MutableRecordBatch batch, Record record) {
