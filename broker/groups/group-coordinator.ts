@@ -1,0 +1,136 @@
+/**
+ * The groups this broker coordinates: those whose partition of __consumer_offsets it leads.
+ *
+ * Owns: which partition a group belongs to, and that deleted topics take their offsets along. Leaves to handlers: requests and
+ * answers; to GroupMachine: what they mean; to CoordinatorRuntime: loading, appending, waiting.
+ */
+import { ErrorCode } from "../../protocol/error-codes.ts";
+import { KafkaError } from "../../protocol/kafka-error.ts";
+import type { Clock } from "../../storage/clock.ts";
+import type { Logger } from "../../storage/logger.ts";
+import type { Random } from "../../storage/random.ts";
+import { InternalTopic } from "../metadata/internal-topics.ts";
+import type { MetadataImage } from "../metadata/metadata-image.ts";
+import type { CoordinatorLog } from "../state-machine/coordinator-log.ts";
+import { CoordinatorRuntime } from "../state-machine/coordinator-runtime.ts";
+import { partitionOfKey } from "../state-machine/key-partition.ts";
+import { Reply } from "../state-machine/reply.ts";
+import type { TransactionEnd } from "../state-machine/shard.ts";
+import type { GroupChange, GroupDeadline, GroupDecision } from "./group-decision.ts";
+import { GroupMachine } from "./group-machine.ts";
+import { GROUP_RECORD_TYPES } from "./group-record-types.ts";
+import type { GroupSettings } from "./group-settings.ts";
+
+import { type DeletedTopic, decideTopicsDeleted } from "./offsets/delete-offsets.ts";
+
+export interface GroupCoordinatorOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly settings: GroupSettings;
+  /** The cluster as this broker knows it now. */
+  readonly image: () => MetadataImage;
+}
+
+export class GroupCoordinator {
+  readonly settings: GroupSettings;
+  private readonly random: Random;
+  private readonly image: () => MetadataImage;
+  private readonly runtime: CoordinatorRuntime<GroupMachine, GroupChange, GroupDeadline>;
+
+  constructor(options: GroupCoordinatorOptions) {
+    const { clock, logger, settings } = options;
+    this.settings = settings;
+    this.random = options.random;
+    this.image = options.image;
+    this.runtime = new CoordinatorRuntime({
+      topic: InternalTopic.CONSUMER_OFFSETS,
+      clock,
+      logger,
+      recordTypes: GROUP_RECORD_TYPES,
+      writeTimeoutMs: settings.writeTimeoutMs,
+      newMachine: (timeline, log) => new GroupMachine(timeline, clock, settings, log.maxBatchBytes),
+      runEffect: () => {},
+    });
+  }
+
+  /** This broker leads a partition of __consumer_offsets: its groups are loaded, then served. */
+  lead(partition: number, leaderEpoch: number, log: CoordinatorLog): void {
+    this.runtime.lead(partition, leaderEpoch, log);
+  }
+
+  /** Another broker leads from this epoch on; without an epoch the partition, or its topic, is gone. */
+  resign(partition: number, leaderEpoch?: number): void {
+    this.runtime.resign(partition, leaderEpoch);
+  }
+
+  close(): void {
+    this.runtime.close();
+  }
+
+  /** Offsets of topics that are gone are forgotten. */
+  topicsDeleted(topics: readonly DeletedTopic[]): void {
+    for (const partition of this.runtime.activePartitions()) {
+      // Nobody waits; what a refused append leaves behind expires in time.
+      const nobody = new Reply<never>(() => undefined as never);
+      this.runtime.write(partition, nobody, (machine) => decideTopicsDeleted(topics, machine.offsets));
+    }
+  }
+
+  /** The partition that stores a group; undefined while the topic does not exist. */
+  partitionOf(groupId: string): number | undefined {
+    const topic = this.image().topics.get(InternalTopic.CONSUMER_OFFSETS);
+    return topic === undefined ? undefined : partitionOfKey(groupId, topic.partitions.length);
+  }
+
+  /** Decides a request for a group; refused with NOT_COORDINATOR when another broker, or nobody, coordinates it. */
+  write<R>(groupId: string, reply: Reply<R>, decide: (machine: GroupMachine) => GroupDecision<R>): void {
+    const partition = this.partitionOf(groupId);
+    if (partition === undefined) reply.refuse(ErrorCode.NOT_COORDINATOR);
+    else this.runtime.write(partition, reply, decide);
+  }
+
+  /** The machine that holds a group, for queries. @throws KafkaError NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS. */
+  machineOf(groupId: string): GroupMachine {
+    const partition = this.partitionOf(groupId);
+    if (partition === undefined) throw new KafkaError(ErrorCode.NOT_COORDINATOR);
+    return this.runtime.machine(partition);
+  }
+
+  /** All machines of this broker, for queries. @throws KafkaError COORDINATOR_LOAD_IN_PROGRESS while one is loading. */
+  machines(): GroupMachine[] {
+    return this.runtime.machines();
+  }
+
+  /** Group ids by the partition that stores them; those of undefined have none. */
+  byPartition(groupIds: readonly string[]): Map<number | undefined, string[]> {
+    const byPartition = new Map<number | undefined, string[]>();
+    for (const groupId of groupIds) {
+      const partition = this.partitionOf(groupId);
+      const ids = byPartition.get(partition);
+      if (ids === undefined) byPartition.set(partition, [groupId]);
+      else ids.push(groupId);
+    }
+    return byPartition;
+  }
+
+  /** Ends a transaction in a partition of __consumer_offsets: writes its marker, and its offsets count or never did. */
+  endTransaction(partition: number, end: TransactionEnd, reply: Reply<ErrorCode>): void {
+    this.runtime.endTransaction(partition, end, reply);
+  }
+
+  /** What a member without an id is called: as Kafka does, and readers of logs expect, it begins with who it is. */
+  newMemberId(prefix: string): string {
+    const hex = this.random.bytes(16);
+    hex[6] = ((hex[6] as number) & 0x0f) | 0x40;
+    hex[8] = ((hex[8] as number) & 0x3f) | 0x80;
+    const text = hex.toString("hex");
+    const parts = [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)];
+    return `${prefix}-${parts.join("-")}`;
+  }
+
+  /** For tests and metrics. */
+  shard(partition: number) {
+    return this.runtime.shard(partition);
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * OffsetCommit and TxnOffsetCommit: a group's offsets are stored, at once or when the transaction commits.
+ *
+ * Owns: who may commit, and what is stored. Leaves to the handler: whether topics and partitions exist.
+ */
+import { ErrorCode } from "../../../protocol/error-codes.ts";
+import { KafkaError } from "../../../protocol/kafka-error.ts";
+import { ZERO_UUID } from "../../../protocol/uuid.ts";
+import type { CoordinatorRecord } from "../../state-machine/coordinator-record.ts";
+import type { TransactionalProducer } from "../../state-machine/decision.ts";
+import { sessionOf } from "../classic/heartbeat.ts";
+import type { OffsetCommitter } from "../classic/offset-rules.ts";
+import { checkCommit, type Group } from "../group.ts";
+import type { GroupDecision } from "../group-decision.ts";
+import { offsetRecord } from "./offset-record.ts";
+
+export interface OffsetToCommit {
+  readonly partitionIndex: number;
+  readonly committedOffset: number;
+  readonly committedLeaderEpoch: number;
+  readonly committedMetadata: string | null;
+}
+
+export interface TopicToCommit {
+  readonly name: string;
+  /** The zero uuid in transactional commits, which come by name. */
+  readonly topicId: string;
+  readonly partitions: readonly OffsetToCommit[];
+}
+
+export interface OffsetCommitOrder extends OffsetCommitter {
+  readonly groupId: string;
+  readonly topics: readonly TopicToCommit[];
+  /** -1: as the settings say (only versions 2 to 4 can say otherwise). */
+  readonly retentionTimeMs: number;
+  /** What an unknown group means to this version, when the committer claims to be a member. */
+  readonly unknownGroup: ErrorCode;
+  readonly transaction?: TransactionalProducer | undefined;
+}
+
+export interface CommitResult {
+  readonly name: string;
+  readonly topicId: string;
+  readonly partitions: readonly { readonly partitionIndex: number; readonly errorCode: ErrorCode }[];
+}
+
+/** @throws KafkaError when nothing may be committed. @param nowMs wall clock. */
+export function decideCommit(
+  group: Group | undefined,
+  order: OffsetCommitOrder,
+  maxMetadataLength: number,
+  nowMs: number,
+): GroupDecision<CommitResult[]> {
+  check(group, order);
+  const records: CoordinatorRecord[] = [];
+  const response = order.topics.map((topic) => ({
+    name: topic.name,
+    topicId: topic.topicId,
+    partitions: topic.partitions.map((offset) => {
+      const { partitionIndex } = offset;
+      const tooLarge = (offset.committedMetadata?.length ?? 0) > maxMetadataLength;
+      if (!tooLarge) records.push(recordOf(order, topic, offset, nowMs));
+      return { partitionIndex, errorCode: tooLarge ? ErrorCode.OFFSET_METADATA_TOO_LARGE : ErrorCode.NONE };
+    }),
+  }));
+  const decision: GroupDecision<CommitResult[]> = {
+    records,
+    // Differs from Kafka: a commit larger than one batch takes several; Kafka answers UNKNOWN_SERVER_ERROR.
+    splittable: true,
+    response,
+    timers: heardOf(group, order),
+  };
+  return order.transaction === undefined ? decision : { ...decision, transaction: order.transaction };
+}
+
+function check(group: Group | undefined, order: OffsetCommitOrder): void {
+  // Whoever claims no membership makes a group that only stores offsets.
+  if (group === undefined && order.generationId < 0) return;
+  const error = group === undefined ? order.unknownGroup : checkCommit(group, order);
+  if (error !== ErrorCode.NONE) throw new KafkaError(error);
+}
+
+/** A commit is a sign of life while the group is stable or members join. */
+function heardOf(group: Group | undefined, order: OffsetCommitOrder) {
+  if (group === undefined || order.transactional || group.state === "Empty") return [];
+  const member = group.state === "CompletingRebalance" ? undefined : group.members.get(order.memberId);
+  return member === undefined ? [] : [sessionOf(group, member)];
+}
+
+function recordOf(
+  order: OffsetCommitOrder,
+  topic: TopicToCommit,
+  offset: OffsetToCommit,
+  nowMs: number,
+): CoordinatorRecord {
+  const key = { group: order.groupId, topic: topic.name, partition: offset.partitionIndex };
+  return offsetRecord(key, {
+    committedOffset: offset.committedOffset,
+    leaderEpoch: offset.committedLeaderEpoch < 0 ? -1 : offset.committedLeaderEpoch,
+    metadata: offset.committedMetadata ?? "",
+    commitTimestampMs: nowMs,
+    expireTimestampMs: order.retentionTimeMs === -1 ? -1 : nowMs + order.retentionTimeMs,
+    topicId: order.transaction === undefined ? topic.topicId : ZERO_UUID,
+  });
+}

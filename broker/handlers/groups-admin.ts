@@ -1,0 +1,83 @@
+/**
+ * Groups seen from outside: DescribeGroups (15), ListGroups (16), DeleteGroups (42).
+ *
+ * Owns: filters, and which version says what about groups there are not. Queries tell what is committed and wait for nothing.
+ * DescribeGroups v6 unknown groups are an error; ListGroups v4 states (KIP-518), v5 types (KIP-848).
+ */
+import { ErrorCode } from "../../protocol/error-codes.ts";
+import { errorCodeOf, KafkaError } from "../../protocol/kafka-error.ts";
+import type { DeleteGroups, DescribeGroups, ListGroups } from "../../protocol/messages/groups-admin.ts";
+import type { Encode } from "../../protocol/schema/message.ts";
+import type { Handler } from "../dispatch/handler.ts";
+import {
+  type DescribedGroup,
+  describeClassicGroup,
+  type ListedGroup,
+  listClassicGroup,
+  undescribed,
+} from "../groups/classic/describe.ts";
+import type { GroupCoordinator } from "../groups/group-coordinator.ts";
+import { ALL_GROUP_OPERATIONS, NOT_ASKED } from "../metadata/authorized-operations.ts";
+import { coordinatorError } from "../state-machine/coordinator-error.ts";
+import { gather, Reply } from "../state-machine/reply.ts";
+
+type DeleteResponse = Encode<(typeof DeleteGroups)["response"]>;
+
+/** Before, a group there is not is told as dead. */
+const GROUP_NOT_FOUND_VERSION = 6;
+
+export const handleDescribeGroups: Handler<typeof DescribeGroups> = (request, context) => {
+  const { groups } = context.broker;
+  const errorsKnown = context.apiVersion >= GROUP_NOT_FOUND_VERSION;
+  return {
+    groups: request.groups.map((groupId) => {
+      const described = describe(groups, groupId, errorsKnown);
+      const asked = request.includeAuthorizedOperations && described.errorCode === ErrorCode.NONE;
+      return { ...described, authorizedOperations: asked ? ALL_GROUP_OPERATIONS : NOT_ASKED };
+    }),
+  };
+};
+
+function describe(groups: GroupCoordinator, groupId: string, errorsKnown: boolean): DescribedGroup {
+  try {
+    const group = groups.machineOf(groupId).groups.committed(groupId);
+    if (group !== undefined) return describeClassicGroup(group);
+    return errorsKnown
+      ? undescribed(groupId, ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} not found.`)
+      : undescribed(groupId, ErrorCode.NONE, null);
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error;
+    return undescribed(groupId, coordinatorError(error.code), null);
+  }
+}
+
+export const handleListGroups: Handler<typeof ListGroups> = (request, context) => {
+  const states = new Set(request.statesFilter.map((state) => state.trim().toLowerCase()));
+  const types = new Set(request.typesFilter.map((type) => type.toLowerCase()));
+  const listed: ListedGroup[] = [];
+  try {
+    for (const machine of context.broker.groups.machines()) {
+      for (const [, group] of machine.groups.committedEntries()) {
+        if (states.size > 0 && !states.has(group.state.toLowerCase())) continue;
+        if (types.size > 0 && !types.has(group.type)) continue;
+        listed.push(listClassicGroup(group));
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error;
+    return { errorCode: errorCodeOf(error), groups: [] };
+  }
+  return { errorCode: ErrorCode.NONE, groups: listed };
+};
+
+export const handleDeleteGroups: Handler<typeof DeleteGroups> = (request, context) => {
+  const { groups } = context.broker;
+  const parts = [...groups.byPartition([...new Set(request.groupsNames)]).values()].map((groupIds) => {
+    const reply = new Reply<{ groupId: string; errorCode: ErrorCode }[]>((code) =>
+      groupIds.map((groupId) => ({ groupId, errorCode: coordinatorError(code) })),
+    );
+    groups.write(groupIds[0] as string, reply, (machine) => machine.deleteGroups(groupIds));
+    return reply.later;
+  });
+  return gather(parts, (results): DeleteResponse => ({ throttleTimeMs: 0, results: results.flat() }));
+};
