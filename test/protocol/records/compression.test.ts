@@ -175,7 +175,7 @@ describe.each(MODES)("%s", (_, mode) => {
       });
     const [fast = 0, usual = 0, best = 0] = sizes(Codec.GZIP, [1, -1, 9]);
     expect(fast).toBeGreaterThan(usual);
-    expect(usual).toBeGreaterThanOrEqual(best);
+    expect(fast).toBeGreaterThan(best);
     const [fastest = 0, default3 = 0, slow = 0] = sizes(Codec.ZSTD, [-131_072, 3, 19]);
     expect(fastest).toBeGreaterThan(default3);
     expect(default3).toBeGreaterThan(slow);
