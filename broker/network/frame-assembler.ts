@@ -20,8 +20,8 @@ export interface FrameSink {
   frame(buffer: Buffer, start: number, end: number, owner: SharedBuffer | undefined): boolean;
   /** A size that no frame has, with what came from there on. The assembler is to be stopped. */
   badSize(size: number, received: Buffer): void;
-  /** There is room again for bytes that had to wait. */
-  resumeReading(): void;
+  /** There is room for bytes that had to wait: proceed() is to be called, in a turn in which no handler runs. */
+  roomFreed(): void;
 }
 
 /** Frames up to this size, with the size itself, are decoded in the scratch buffer. */
@@ -70,6 +70,8 @@ export class FrameAssembler implements MemoryClaimant {
   private offering = false;
   private stopped = false;
   private previousWasLarge = false;
+  /** Where the target last given lies. Until those bytes come, a large frame may begin, end, or move to a larger buffer. */
+  private readsIntoLarge = false;
   /** All bytes ever received. */
   receivedBytes = 0;
 
@@ -96,45 +98,47 @@ export class FrameAssembler implements MemoryClaimant {
 
   target(): Buffer {
     const { large } = this;
-    if (large !== undefined && large.filledBytes < large.sizeBytes) {
-      return large.owner.buffer.subarray(large.filledBytes, Math.min(large.owner.buffer.length, large.sizeBytes));
-    }
-    return this.previousWasLarge ? SCRATCH_SHORT_READ : SCRATCH_READ;
+    this.readsIntoLarge =
+      large !== undefined && large.filledBytes < Math.min(large.sizeBytes, large.owner.buffer.length);
+    if (large === undefined || !this.readsIntoLarge) return this.previousWasLarge ? SCRATCH_SHORT_READ : SCRATCH_READ;
+    return large.owner.buffer.subarray(large.filledBytes, Math.min(large.owner.buffer.length, large.sizeBytes));
   }
 
   /** `sizeBytes` more have come. False: no more can be taken until the sink is asked to resume, or asks to proceed. */
   received(sizeBytes: number): boolean {
     this.receivedBytes += sizeBytes;
     if (this.stopped) return true;
-    if (this.large !== undefined) return this.receivedOfLarge(this.large, sizeBytes);
+    if (this.large !== undefined) this.receivedOfLarge(this.large, sizeBytes);
+    else this.receivedInScratch(SMALL_FRAME_BYTES, SMALL_FRAME_BYTES + sizeBytes);
+    return this.mayRead();
+  }
+
+  private receivedInScratch(at: number, end: number): void {
     const keptBytes = this.keptEnd - this.keptStart;
-    const end = SMALL_FRAME_BYTES + sizeBytes;
     if (keptBytes === 0) {
-      this.offer(scratch, SMALL_FRAME_BYTES, end);
-    } else if (!this.blocked && keptBytes <= SMALL_FRAME_BYTES && this.endsWithin(keptBytes, sizeBytes)) {
-      const start = SMALL_FRAME_BYTES - keptBytes;
+      this.offer(scratch, at, end);
+    } else if (!this.blocked && keptBytes <= at && this.endsWithin(keptBytes, end - at)) {
+      const start = at - keptBytes;
       this.kept.copy(scratch, start, this.keptStart, this.keptEnd);
       this.forgetKept(this.keptEnd);
       this.offer(scratch, start, end);
     } else {
-      this.keep(scratch, SMALL_FRAME_BYTES, end);
+      this.keep(scratch, at, end);
       if (!this.blocked) this.startLargeFromKept();
     }
-    return this.mayRead();
   }
 
-  /** Offers what could not be handled before. True: reading may go on. */
+  /** Goes on with what could not be handled, or had no room, before. True: reading may go on. */
   proceed(): boolean {
     if (this.offering || this.stopped) return !this.stopped && this.mayRead();
     this.blocked = false;
-    const { large } = this;
-    if (large !== undefined) {
-      if (large.filledBytes < large.sizeBytes) return this.mayRead();
-      this.offerLarge(large);
+    if (this.large !== undefined) {
+      // What was kept behind a frame that had no room belongs to it.
+      this.forgetKept(this.fill(this.large, this.kept, this.keptStart, this.keptEnd));
+      this.advanceLarge(this.large);
     }
     if (!this.blocked && this.large === undefined && this.keptEnd > this.keptStart) {
-      const { kept, keptStart, keptEnd } = this;
-      this.offer(kept, keptStart, keptEnd);
+      this.offer(this.kept, this.keptStart, this.keptEnd);
     }
     return this.mayRead();
   }
@@ -160,7 +164,7 @@ export class FrameAssembler implements MemoryClaimant {
       this.memory.leave(this);
     } else if (this.grow(large)) {
       this.starved = false;
-      this.sink.resumeReading();
+      this.sink.roomFreed();
     }
   }
 
@@ -222,19 +226,43 @@ export class FrameAssembler implements MemoryClaimant {
     this.dropKept();
   }
 
-  private receivedOfLarge(large: LargeFrame, sizeBytes: number): boolean {
-    if (large.filledBytes === large.sizeBytes) {
-      // It waits for the sink; these bytes were on their way when reading stopped.
-      this.keep(scratch, SMALL_FRAME_BYTES, SMALL_FRAME_BYTES + sizeBytes);
-      return false;
+  private receivedOfLarge(large: LargeFrame, sizeBytes: number): void {
+    let at = SMALL_FRAME_BYTES;
+    const end = at + sizeBytes;
+    if (this.readsIntoLarge) {
+      large.filledBytes += sizeBytes;
+      at = end;
+    } else {
+      // Read before it had a buffer, or while that was full: these bytes lie in the scratch buffer.
+      at = this.fill(large, scratch, at, end);
     }
-    large.filledBytes += sizeBytes;
-    if (large.filledBytes === large.sizeBytes) {
-      this.offerLarge(large);
-    } else if (large.filledBytes === large.owner.buffer.length && !this.grow(large)) {
-      this.starved = true;
+    this.advanceLarge(large);
+    if (at === end || this.stopped) return;
+    if (this.large === undefined && !this.blocked) this.offer(scratch, at, end);
+    else this.keep(scratch, at, end);
+  }
+
+  /** Copies bytes that belong to the frame, as long as there is room; returns where it stopped. */
+  private fill(large: LargeFrame, from: Buffer, start: number, end: number): number {
+    let at = start;
+    while (at < end && large.filledBytes < large.sizeBytes && this.hasCapacity(large)) {
+      const until = Math.min(end, at + large.sizeBytes - large.filledBytes);
+      const taken = from.copy(large.owner.buffer, large.filledBytes, at, until);
+      large.filledBytes += taken;
+      at += taken;
     }
-    return this.mayRead();
+    return at;
+  }
+
+  /** Hands on the frame when it is whole, else sees that there is room for more of it. */
+  private advanceLarge(large: LargeFrame): void {
+    if (large.filledBytes < large.sizeBytes) this.hasCapacity(large);
+    else if (!this.blocked) this.offerLarge(large);
+  }
+
+  private hasCapacity(large: LargeFrame): boolean {
+    this.starved = large.filledBytes === large.owner.buffer.length && !this.grow(large);
+    return !this.starved;
   }
 
   /** Doubles the frame's buffer. False: there is no room now. */

@@ -144,7 +144,11 @@ export class RequestConnection implements Receiver, FrameSink {
     this.endAfterAnswers();
   }
 
-  resumeReading(): void {
+  roomFreed(): void {
+    this.atTurnEnd();
+  }
+
+  private resumeReading(): void {
     this.paused = false;
     this.connection.resume();
   }
@@ -192,7 +196,7 @@ export class RequestConnection implements Receiver, FrameSink {
   /** Sends what is answered and handles what had to wait. */
   private proceed(): void {
     if (this.state === "gone") return;
-    if (this.state === "open" && this.assembler.frameIsWaiting) {
+    if (this.state === "open" && (this.paused || this.assembler.frameIsWaiting)) {
       const goOn = this.assembler.proceed();
       if (goOn && this.paused) this.resumeReading();
     }

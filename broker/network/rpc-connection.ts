@@ -203,8 +203,10 @@ export class RpcConnection implements Receiver, FrameSink {
     return this.assembler.received(sizeBytes);
   }
 
-  resumeReading(): void {
-    this.connection.resume();
+  roomFreed(): void {
+    queueMicrotask(() => {
+      if (this.assembler.proceed()) this.connection.resume();
+    });
   }
 
   ended(): void {

@@ -23,6 +23,7 @@ import { ErrorCode } from "../../../protocol/error-codes.ts";
 import { KafkaError } from "../../../protocol/kafka-error.ts";
 import { ApiVersions } from "../../../protocol/messages/api-versions.ts";
 import type { Api, ListenerKind } from "../../../protocol/schema/api.ts";
+import type { Clock } from "../../../storage/clock.ts";
 import type { LogFields, Logger } from "../../../storage/logger.ts";
 import { NodeClock } from "../../../storage/node-clock.ts";
 import { BufferPool } from "../../../storage/shared-buffer.ts";
@@ -39,8 +40,9 @@ export interface MinimalNodeOptions {
   readonly handlers?: readonly ServedApi<RequestInfo>[];
   readonly limits?: Partial<RequestLimits>;
   readonly hosts?: readonly string[];
+  readonly port?: number;
   readonly requiresAuthentication?: boolean;
-  readonly poison?: boolean;
+  readonly clock?: Clock;
   readonly intercept?: DispatcherOptions<RequestInfo>["intercept"];
 }
 
@@ -67,13 +69,15 @@ export class MinimalNode implements AsyncDisposable {
   readonly environment: RequestEnvironment;
   readonly listener: RequestListener;
   private readonly hosts: readonly string[];
+  private readonly port: number;
 
   constructor(options: MinimalNodeOptions = {}) {
     const limits = { ...DEFAULT_REQUEST_LIMITS, ...options.limits };
-    const clock = new NodeClock();
+    const clock = options.clock ?? new NodeClock();
     this.hosts = options.hosts ?? ["127.0.0.1"];
+    this.port = options.port ?? 0;
     const log = new LimitedLog(linesLog(this.lines), clock);
-    const pool = new BufferPool({ maxIdleBytes: 64 * 1024 * 1024, poison: options.poison ?? false });
+    const pool = new BufferPool({ maxIdleBytes: 64 * 1024 * 1024, poison: true });
     this.environment = { clock, log, pool, memory: new RequestMemory(limits.maxRequestBytesOfNode), limits };
     const dispatcher = new Dispatcher<RequestInfo>({
       table: new HandlerTable(options.kind ?? "broker", handlersOf(options)),
@@ -93,7 +97,7 @@ export class MinimalNode implements AsyncDisposable {
   }
 
   async start(): Promise<Address> {
-    await this.listener.listen(this.hosts, 0);
+    await this.listener.listen(this.hosts, this.port);
     return this.address;
   }
 

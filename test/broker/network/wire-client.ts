@@ -18,14 +18,16 @@ const PATIENCE_MS = 10_000;
 
 export class WireClient implements Disposable {
   private readonly socket: Socket;
-  private received = Buffer.alloc(0);
+  private readonly chunks: Buffer[] = [];
+  private receivedBytes = 0;
   private ended = false;
   private wake: (() => void) | undefined;
 
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on("data", (chunk) => {
-      this.received = this.received.length === 0 ? chunk : Buffer.concat([this.received, chunk]);
+      this.chunks.push(chunk);
+      this.receivedBytes += chunk.length;
       this.wake?.();
     });
     socket.on("error", () => {});
@@ -79,14 +81,21 @@ export class WireClient implements Disposable {
 
   /** The next frame without its size; undefined when the connection ended first. */
   async frame(): Promise<Buffer | undefined> {
-    const isWhole = (): boolean =>
-      this.received.length >= 4 && this.received.length >= 4 + this.received.readInt32BE(0);
+    const isWhole = (): boolean => this.receivedBytes >= 4 && this.receivedBytes >= 4 + this.joined(4).readInt32BE(0);
     await this.until(() => isWhole() || this.ended, "a frame");
     if (!isWhole()) return undefined;
-    const end = 4 + this.received.readInt32BE(0);
-    const frame = Buffer.from(this.received.subarray(4, end));
-    this.received = this.received.subarray(end);
-    return frame;
+    const end = 4 + this.joined(4).readInt32BE(0);
+    const received = this.joined(end);
+    this.chunks[0] = received.subarray(end);
+    this.receivedBytes -= end;
+    return Buffer.from(received.subarray(4, end));
+  }
+
+  /** What was received, with at least so many bytes in one piece. */
+  private joined(sizeBytes: number): Buffer {
+    if ((this.chunks[0]?.length ?? 0) < sizeBytes)
+      this.chunks.splice(0, this.chunks.length, Buffer.concat(this.chunks));
+    return this.chunks[0] as Buffer;
   }
 
   /** Correlation ids of the next `count` frames. */
@@ -99,7 +108,7 @@ export class WireClient implements Disposable {
   /** How the connection ended: with so many bytes that were not taken yet. */
   async closed(): Promise<{ readonly unreadBytes: number }> {
     await this.until(() => this.ended, "the end of the connection");
-    return { unreadBytes: this.received.length };
+    return { unreadBytes: this.receivedBytes };
   }
 
   get isClosed(): boolean {
