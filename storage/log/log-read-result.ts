@@ -1,7 +1,7 @@
 /**
  * What a read of a log gives: pieces of buffers, which it holds until it is released.
  *
- * Invariant: `endOffset` is behind the last batch that is in the pieces whole or in part.
+ * Invariant: `endOffset` is behind the last whole batch in the pieces, or behind a part of one that follows it.
  */
 import { strict as assert } from "node:assert";
 import type { AbortedTransaction, LogRead } from "../partition-log.ts";
