@@ -13,6 +13,8 @@ const MAX_OFFSET = 65_535;
 const HASH_BITS = 14;
 const HASH_MULTIPLIER = 0x9e3779b1;
 const NATIVE_COPY_BYTES = 48;
+/** Token, offset, and a first byte more for each of the two lengths. */
+const MAX_SEQUENCE_OVERHEAD = 5;
 
 const hashTable = new Int32Array(1 << HASH_BITS);
 
@@ -118,7 +120,7 @@ export function compressLz4Block(input: Buffer, start: number, end: number, out:
   return to < outEnd ? to : -1;
 }
 
-/** Token, literal length and literals; -1 when they, and the copy behind them, would pass the end. */
+/** Token, literal length and literals; -1 when they, and the copy behind them, might pass the end. */
 function writeSequence(
   input: Buffer,
   from: number,
@@ -129,7 +131,8 @@ function writeSequence(
   outEnd: number,
 ): number {
   const length = end - from;
-  if (start + 1 + Math.floor(length / 255) + length + 3 + Math.floor(matchLength / 255) > outEnd) return -1;
+  if (start + MAX_SEQUENCE_OVERHEAD + length + Math.floor(length / 255) + Math.floor(matchLength / 255) > outEnd)
+    return -1;
   let to = start + 1;
   out[start] = (Math.min(length, 15) << 4) | Math.min(matchLength, 15);
   if (length >= 15) to = writeLength(length - 15, out, to);

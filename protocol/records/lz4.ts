@@ -39,7 +39,10 @@ interface Frame {
   readonly maxContentBytes: number;
 }
 
-/** Compresses into a frame as Java writes it. Its level is fixed: only the ratio differs. */
+/**
+ * Compresses into a frame as Java writes it.
+ * Differs from Kafka: every level is the default one, the fast compressor, so that only the ratio differs.
+ */
 export function compressLz4(input: Buffer): Buffer {
   const blocks = Math.ceil(input.length / BLOCK_BYTES);
   const out = Buffer.allocUnsafe(HEADER.length + input.length + blocks * 4 + 4);

@@ -21,8 +21,8 @@ interface NativeLz4 {
   decompressFrameSync(input: Buffer): Buffer;
 }
 
-/** One package: `undefined` until it is first asked for. */
-class OptionalPackage<T> {
+/** One package, not loaded until it is first asked for. */
+export class OptionalPackage<T> {
   private readonly packageName: string;
   private readonly needs: keyof T & string;
   private loaded: { readonly module: T | undefined } | undefined;

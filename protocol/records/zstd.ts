@@ -4,6 +4,7 @@
  * Owns: the walk over frames, which says before anything is allocated what they can hold, that they are whole, and that none needs
  * a dictionary or a window beyond MAX_WINDOW_BYTES. Leaves their contents to node:zlib where it has zstd, else to
  * node-zstd-wasm.ts.
+ * Differs from Kafka: a frame cut short behind a whole one is refused, where Java gives what is there of it; other readers do not.
  */
 import * as zlib from "node:zlib";
 import { CompressionError, corrupt, tooLarge } from "./compression-error.ts";

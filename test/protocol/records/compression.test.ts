@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { BatchIterator } from "../../../protocol/records/batch-iterator.ts";
 import { CODEC_NAMES, Codec, codecOfName, isCodec } from "../../../protocol/records/codec.ts";
 import { compress, decompress, decompressRecords } from "../../../protocol/records/compression.ts";
-import { loadCodecs } from "../../../protocol/records/native-modules.ts";
+import { loadCodecs, OptionalPackage } from "../../../protocol/records/native-modules.ts";
 import { RecordBatch } from "../../../protocol/records/record-batch.ts";
 import { checkRecords } from "../../../protocol/records/record-check.ts";
 import { RecordIterator } from "../../../protocol/records/record-iterator.ts";
@@ -70,6 +70,22 @@ describe.each(MODES)("%s", (_, mode) => {
         expect(decompress(codec, packed, ROOM).equals(plain), title).toBe(true);
         loadCodecs({ native: !mode.native });
         expect(decompress(codec, packed, ROOM).equals(plain), `${title}, read the other way`).toBe(true);
+        loadCodecs(mode);
+      }
+    });
+
+    test("packs and unpacks whatever is repeated however far away", () => {
+      for (let run = 0; run < 150; run++) {
+        let plain = random.bytes(random.below(300));
+        for (let pieces = random.below(30); pieces > 0; pieces--) {
+          const start = random.below(plain.length + 1);
+          const again = plain.subarray(start, start + random.below(random.pick([8, 80, 800, 8_000])));
+          plain = Buffer.concat([plain, random.pick([again, again, random.bytes(random.below(100))])]);
+        }
+        const packed = compress(codec, plain);
+        expect(decompress(codec, packed, ROOM).equals(plain), `run ${run}`).toBe(true);
+        loadCodecs({ native: !mode.native });
+        expect(decompress(codec, packed, ROOM).equals(plain), `run ${run}, read the other way`).toBe(true);
         loadCodecs(mode);
       }
     });
@@ -183,6 +199,11 @@ describe.each(MODES)("%s", (_, mode) => {
     expect(compress(Codec.GZIP, plain).length).toBe(usual);
     expect(sizes(Codec.LZ4, [1, 17])).toHaveLength(2);
   });
+});
+
+test("a package that is not there, or not what it was, is none", () => {
+  expect(new OptionalPackage("a-package-no-one-has", "crc32c").module).toBeUndefined();
+  expect(new OptionalPackage<{ noSuchFunction(): void }>("@node-rs/crc32", "noSuchFunction").module).toBeUndefined();
 });
 
 test("B39: codecs 5 to 7 are none", () => {
