@@ -13,7 +13,7 @@ import { allMessages, versionsOf } from "../../support/all-messages.ts";
 import { randomMessage, type Struct } from "../../support/random-message.ts";
 import { SeededRandom, seedOf } from "../../support/seeded-random.ts";
 import { findApacheKafka } from "../support/apache-kafka.ts";
-import type { Program } from "../support/programs.ts";
+import type { Program } from "../../support/programs.ts";
 import { describeWith } from "../support/toolchain.ts";
 import { fromKafkaJson, toKafkaJson } from "./kafka-json.ts";
 

@@ -15,7 +15,7 @@ import { checkRecords } from "../../../protocol/records/record-check.ts";
 import { RecordIterator } from "../../../protocol/records/record-iterator.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { findApacheKafka } from "../support/apache-kafka.ts";
-import type { Program } from "../support/programs.ts";
+import type { Program } from "../../support/programs.ts";
 import { describeWith } from "../support/toolchain.ts";
 
 const JAVA_PROGRAM = fileURLToPath(new URL("KafkaRecords.java", import.meta.url));

@@ -6,7 +6,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Program, type ProgramOptions, runProgram } from "./programs.ts";
+import { Program, type ProgramOptions, runProgram } from "../../support/programs.ts";
 import { cacheFolder, Missing, needProgram } from "./toolchain.ts";
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));

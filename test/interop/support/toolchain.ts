@@ -8,7 +8,7 @@ import { mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "vitest";
-import { programOnPath } from "./programs.ts";
+import { programOnPath } from "../../support/programs.ts";
 
 export class Missing {
   readonly reason: string;
