@@ -1,0 +1,43 @@
+/**
+ * Cuts long work into turns: whoever does it says how much was done, and stands back when it was enough for one turn.
+ *
+ * Work is counted in bytes, not in time, so that a simulation takes the same turns. Also holds the work to a rate, as
+ * log.cleaner.io.max.bytes.per.second asks.
+ */
+import type { Clock } from "./clock.ts";
+
+/** About 1 to 3 ms of reading and rewriting records. */
+const TURN_BYTES = 256 * 1024;
+/** Shorter waits are left to add up. */
+const MIN_WAIT_MS = 50;
+
+export class TurnPacer {
+  /** Infinity for no limit. */
+  bytesPerSecond = Number.POSITIVE_INFINITY;
+  private readonly clock: Clock;
+  private turnBytes = 0;
+  /** When the work done so far may have been done, at the rate allowed. */
+  private paidUntilMs = 0;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  /** Counts work on the loop; a promise when the turn has been long enough. */
+  spend(bytes: number): Promise<void> | undefined {
+    this.turnBytes += bytes;
+    if (this.turnBytes < TURN_BYTES) return undefined;
+    this.turnBytes = 0;
+    return new Promise((resolve) => this.clock.afterPoll(resolve));
+  }
+
+  /** Counts bytes read from or written to the disk; a promise when the rate asks for a wait. */
+  throttle(bytes: number): Promise<void> | undefined {
+    if (this.bytesPerSecond === Number.POSITIVE_INFINITY) return undefined;
+    const nowMs = this.clock.monotonicMs();
+    this.paidUntilMs = Math.max(this.paidUntilMs, nowMs) + (bytes * 1000) / this.bytesPerSecond;
+    const waitMs = this.paidUntilMs - nowMs;
+    if (waitMs < MIN_WAIT_MS) return undefined;
+    return new Promise((resolve) => this.clock.after(waitMs, resolve));
+  }
+}
