@@ -5,8 +5,8 @@ import { startMinimalNode } from "./minimal-node.ts";
 
 const node = await startMinimalNode();
 process.send?.({ address: node.address });
-process.on("message", () => {
+process.on("message", (what) => {
   const { user, system } = process.cpuUsage();
-  process.send?.({ residentBytes: process.memoryUsage().rss, cpuMs: (user + system) / 1000 });
+  process.send?.(what === "memory" ? { residentBytes: process.memoryUsage().rss } : { cpuMs: (user + system) / 1000 });
 });
 process.on("disconnect", () => process.exit());

@@ -27,19 +27,20 @@ export class NodeProcess implements AsyncDisposable {
   }
 
   async residentBytes(): Promise<number> {
-    return (await this.usage()).residentBytes;
+    return (await this.ask<{ residentBytes: number }>("memory")).residentBytes;
   }
 
   /** How much of the next so many milliseconds it spends on the processor. */
   async busyShare(duringMs: number): Promise<number> {
-    const before = await this.usage();
+    const before = await this.ask<{ cpuMs: number }>("processor");
     const startMs = performance.now();
     await new Promise((resolve) => setTimeout(resolve, duringMs));
-    return ((await this.usage()).cpuMs - before.cpuMs) / (performance.now() - startMs);
+    const after = await this.ask<{ cpuMs: number }>("processor");
+    return (after.cpuMs - before.cpuMs) / (performance.now() - startMs);
   }
 
-  private usage(): Promise<{ readonly residentBytes: number; readonly cpuMs: number }> {
-    this.child.send("usage");
+  private ask<T>(what: "memory" | "processor"): Promise<T> {
+    this.child.send(what);
     return message(this.child);
   }
 
