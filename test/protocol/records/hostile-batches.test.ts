@@ -10,7 +10,7 @@ import { goldenRecords } from "../../support/golden-batches.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const ROOM = 1 << 20;
-const RUNS = 6_000;
+const RUNS = 2_500;
 const seeds = goldenRecords().map(({ records }) => records);
 
 afterEach(() => {

@@ -132,7 +132,7 @@ describe("any records", () => {
           expect(read.map(({ timestamp }) => timestamp)).toEqual(records.map(({ timestamp }) => timestamp));
         expect(checkRecords(payload, batch.recordCount, batch.baseTimestamp).sequentialOffsets).toBe(true);
       }),
-      { seed: SEED, numRuns: 250 },
+      { seed: SEED, numRuns: 150 },
     );
   });
 });
