@@ -13,9 +13,9 @@ import { addToSequence, RecordBatch } from "../../../protocol/records/record-bat
 import { buildRecordBatch, RecordBatchBuilder } from "../../../protocol/records/record-batch-builder.ts";
 import { checkRecords } from "../../../protocol/records/record-check.ts";
 import { RecordIterator } from "../../../protocol/records/record-iterator.ts";
+import type { Program } from "../../support/programs.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { findApacheKafka } from "../support/apache-kafka.ts";
-import type { Program } from "../../support/programs.ts";
 import { describeWith } from "../support/toolchain.ts";
 
 const JAVA_PROGRAM = fileURLToPath(new URL("KafkaRecords.java", import.meta.url));
