@@ -1,5 +1,12 @@
 #!/usr/bin/env node
 /**
- * The `odradek` command.
+ * The `odradek` command: runs what its arguments say, and ends the process when that fails.
  */
-process.stderr.write("odradek: not connected\n");
+import { CommandError } from "./command-error.ts";
+import { runCommand } from "./run-command.ts";
+
+runCommand(process.argv.slice(2)).catch((error: unknown) => {
+  const shown = error instanceof CommandError ? error.message : error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`odradek: ${shown}\n`);
+  process.exit(1);
+});

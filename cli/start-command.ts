@@ -1,0 +1,105 @@
+/**
+ * `odradek start`: nodes from their settings to the ready line, and from a signal to the end of the process.
+ *
+ * Owns: standard output (the ready line and nothing else), signals, exit codes. Leaves to cluster/start-nodes.ts: the nodes.
+ */
+import { writeSync } from "node:fs";
+import { resolve } from "node:path";
+import { LoggerLevels } from "../broker/config/logger-levels.ts";
+import { NetworkError } from "../broker/network/network.ts";
+import { type RunningNodes, startNodes } from "../cluster/start-nodes.ts";
+import { DiskError } from "../storage/disk.ts";
+import { CommandError } from "./command-error.ts";
+import { userDataFolder } from "./data-folder.ts";
+import { LateLogger, type LogLevel } from "./late-logger.ts";
+import { gatherSettings } from "./settings.ts";
+import { readSettingsFile } from "./settings-file.ts";
+import type { StartOptions } from "./start-options.ts";
+
+const STDERR = 2;
+
+/** Starts and serves; returns once the ready line is written. The process ends by a signal or by a failure. */
+export async function runStart(options: StartOptions): Promise<void> {
+  const stopAsked = whenStopAsked();
+  const file = options.config === undefined ? new Map<string, string>() : await readSettingsFile(options.config);
+  const dataDirectory = resolve(options["data-dir"] ?? userDataFolder(process.platform, process.env));
+  const { nodes, withoutEffect } = gatherSettings(options, file, dataDirectory);
+  const logger = openLog();
+  for (const [setting, reason] of withoutEffect) logger.warn({ setting, reason }, "a setting has no effect here");
+  logger.info({ directory: dataDirectory, nodes: nodes.length }, "data directory");
+  const loggerLevels = new LoggerLevels("INFO", (level) => logger.setLevel(level.toLowerCase() as LogLevel));
+  let running: RunningNodes;
+  try {
+    running = await startNodes({ nodes, logger, loggerLevels });
+  } catch (error) {
+    throw asCommandError(error, dataDirectory);
+  }
+  process.stdout.on("error", () => {}); // Whoever waited for the ready line may be gone.
+  process.stdout.write(`ready ${running.addresses.map(({ host, port }) => `${bracketed(host)}:${port}`).join(",")}\n`);
+  // Failures from here on are this function's caller's no more: nobody waits for it.
+  void serve(running, stopAsked, logger);
+  await logger.open();
+}
+
+async function serve(running: RunningNodes, stopAsked: Promise<string>, logger: LateLogger): Promise<void> {
+  const end = await Promise.race([stopAsked, running.failed]);
+  if (end instanceof Error) {
+    logger.error({ err: end }, "a node failed");
+    process.exit(1);
+  }
+  logger.info({ signal: end }, "stopping");
+  // Asked twice, it is over.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+  try {
+    await running.stop();
+    logger.info({}, "stopped");
+    process.exit(0);
+  } catch (error) {
+    logger.error({ err: error }, "stopping failed");
+    process.exit(1);
+  }
+}
+
+function whenStopAsked(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(signal));
+  });
+}
+
+function openLog(): LateLogger {
+  const isTerminal = process.stderr.isTTY === true;
+  const colours = isTerminal && process.env.NO_COLOR === undefined;
+  const logger = new LateLogger({ write: writeToStandardError, isTerminal, colours });
+  process.once("exit", () => logger.flush());
+  return logger;
+}
+
+function writeToStandardError(text: string): void {
+  try {
+    writeSync(STDERR, text);
+  } catch {
+    // Nobody reads (EPIPE), or too slowly (EAGAIN): a broker goes on without its log.
+  }
+}
+
+/** What a user can mend is said in a line; anything else keeps its stack. */
+function asCommandError(error: unknown, dataDirectory: string): unknown {
+  if (error instanceof NetworkError) {
+    if (error.kind === "in-use") return new CommandError(`${addressIn(error)} is in use; --port chooses another`);
+    return new CommandError(`cannot listen on ${error.message.replace(/^[a-z-]+: /, "")}`);
+  }
+  if (error instanceof DiskError) {
+    if (error.kind === "locked")
+      return new CommandError(`another process uses the data in ${error.path}; --data-dir chooses others`);
+    return new CommandError(`the data in ${dataDirectory} cannot be used: ${error.message}`);
+  }
+  return error;
+}
+
+function addressIn(error: NetworkError): string {
+  return error.message.replace(/^[a-z-]+: /, "").replace(/ \(.*\)$/, "");
+}
+
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
