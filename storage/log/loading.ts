@@ -55,6 +55,15 @@ export async function loadLog(state: LogState, options: OpenLogOptions): Promise
   state.setHighWatermark(options.highWatermark);
 }
 
+/** Begins a log in a directory that is empty. @throws DiskError */
+export function startLog(state: LogState, logStartOffset: number): void {
+  startAfresh(state, logStartOffset);
+  state.logStartOffset = logStartOffset;
+  state.recoveryPoint = logStartOffset;
+  state.syncedEndOffset = logStartOffset;
+  state.setHighWatermark(logStartOffset);
+}
+
 function loadSegments(state: LogState, names: ReadonlySet<string>): void {
   for (const name of names) {
     const baseOffset = offsetOfFileName(name, LOG_SUFFIX);

@@ -6,8 +6,9 @@
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
+import { DiskError } from "../disk.ts";
 import { EpochCheckpoint } from "./epoch-checkpoint.ts";
-import { loadLog } from "./loading.ts";
+import { loadLog, startLog } from "./loading.ts";
 import { LogState } from "./log-state.ts";
 import type { LogSurroundings, OpenLogOptions } from "./log-surroundings.ts";
 import { PartitionDirectory } from "./partition-directory.ts";
@@ -24,11 +25,42 @@ const NO_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAA";
  * holds messages of before Kafka 0.11.
  */
 export async function openPartitionLog(around: LogSurroundings, options: OpenLogOptions): Promise<SegmentedLog> {
+  const opening = begin(around, options);
+  try {
+    await loadLog(opening.state, options);
+  } catch (error) {
+    giveUp(opening.state);
+    throw error;
+  }
+  return opening.finish();
+}
+
+/** Makes a log where none is, in the same turn. @throws DiskError `exists` when something lies at the path. */
+export function createPartitionLog(around: LogSurroundings, options: OpenLogOptions): SegmentedLog {
+  if (around.disk.exists(options.path)) throw new DiskError("exists", options.path);
+  const opening = begin(around, options);
+  try {
+    startLog(opening.state, options.logStartOffset);
+  } catch (error) {
+    giveUp(opening.state);
+    throw error;
+  }
+  return opening.finish();
+}
+
+interface Opening {
+  readonly state: LogState;
+  finish(): SegmentedLog;
+}
+
+/** The log without what lies in its directory. */
+function begin(around: LogSurroundings, options: OpenLogOptions): Opening {
   const { disk, clock } = around;
   const { path, config } = options;
   const isNew = !disk.exists(path);
   if (isNew) disk.makeDirectory(path);
   const directory = new PartitionDirectory(disk, path, !isNew && options.cleanShutdown);
+  if (isNew) directory.noteCreated();
   const topicId = settleTopicId(directory, options, isNew);
   let log: SegmentedLog | undefined;
   let failure: unknown;
@@ -39,16 +71,17 @@ export async function openPartitionLog(around: LogSurroundings, options: OpenLog
   const epochCheckpoint = new EpochCheckpoint(directory, failed);
   const deletes = new DeferredDeletes(directory, clock, failed);
   const state = new LogState({ around, directory, config, epochCheckpoint, deletes });
-  try {
-    await loadLog(state, options);
-  } catch (error) {
-    epochCheckpoint.stop();
-    for (const segment of state.segments.all) segment.close();
-    throw error;
-  }
-  log = new SegmentedLog(state, topicId, options);
-  if (failure !== undefined) log.storageFailed(failure);
-  return log;
+  const finish = (): SegmentedLog => {
+    log = new SegmentedLog(state, topicId, options);
+    if (failure !== undefined) log.storageFailed(failure);
+    return log;
+  };
+  return { state, finish };
+}
+
+function giveUp(state: LogState): void {
+  state.epochCheckpoint.stop();
+  for (const segment of state.segments.all) segment.close();
 }
 
 function settleTopicId(directory: PartitionDirectory, { path, topicId }: OpenLogOptions, isNew: boolean): string {

@@ -39,6 +39,7 @@ export function offsetOfFileName(name: string, suffix: string): number | undefin
 export class PartitionDirectory {
   readonly disk: Disk;
   private location: string;
+  private ownNameChanged = false;
   private namesChanged: boolean;
   private readonly unsyncedFiles = new Set<string>();
 
@@ -92,10 +93,16 @@ export class PartitionDirectory {
     this.unsyncedFiles.add(name);
   }
 
-  /** Moves the directory; the caller syncs the one above. */
+  /** The directory is new where it lies: its own name must reach the device as well. */
+  noteCreated(): void {
+    this.ownNameChanged = true;
+  }
+
+  /** Moves the directory. */
   move(path: string): void {
     this.disk.rename(this.location, path);
     this.location = path;
+    this.ownNameChanged = true;
   }
 
   /** Names made, changed and removed before the call are on the device when it resolves, and files that were replaced. */
@@ -103,6 +110,15 @@ export class PartitionDirectory {
     for (const name of this.unsyncedFiles) {
       this.unsyncedFiles.delete(name);
       await this.disk.syncFile(this.pathOf(name));
+    }
+    if (this.ownNameChanged) {
+      this.ownNameChanged = false;
+      try {
+        await this.disk.syncDirectory(this.location.slice(0, this.location.lastIndexOf("/")));
+      } catch (error) {
+        this.ownNameChanged = true;
+        throw error;
+      }
     }
     if (!this.namesChanged) return;
     this.namesChanged = false;
