@@ -80,9 +80,9 @@ export class WireClient implements Disposable {
   }
 
   /** The next frame without its size; undefined when the connection ended first. */
-  async frame(): Promise<Buffer | undefined> {
+  async frame(patienceMs = PATIENCE_MS): Promise<Buffer | undefined> {
     const isWhole = (): boolean => this.receivedBytes >= 4 && this.receivedBytes >= 4 + this.joined(4).readInt32BE(0);
-    await this.until(() => isWhole() || this.ended, "a frame");
+    await this.until(() => isWhole() || this.ended, "a frame", patienceMs);
     if (!isWhole()) return undefined;
     const end = 4 + this.joined(4).readInt32BE(0);
     const received = this.joined(end);
@@ -115,10 +115,10 @@ export class WireClient implements Disposable {
     return this.ended;
   }
 
-  private until(condition: () => boolean, what: string): Promise<void> {
+  private until(condition: () => boolean, what: string, patienceMs = PATIENCE_MS): Promise<void> {
     if (condition()) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => finish(new Error(`${what} did not come within ${PATIENCE_MS} ms`)), PATIENCE_MS);
+      const timer = setTimeout(() => finish(new Error(`${what} did not come within ${patienceMs} ms`)), patienceMs);
       const finish = (error?: Error): void => {
         clearTimeout(timer);
         this.wake = undefined;
