@@ -62,7 +62,10 @@ export class RpcClient {
 
   private async open(timeoutMs: number): Promise<RpcConnection> {
     const connection = await RpcConnection.open(this.environment, this.address, this.options);
-    if (this.isClosed) connection.close();
+    if (this.isClosed) {
+      connection.close();
+      throw new RpcError("closed", "closed from this side");
+    }
     if (this.options.negotiates === true) this.apiVersions = await connection.negotiate(timeoutMs);
     if (connection.isClosed) throw new RpcError("disconnected", "the connection is lost");
     connection.onClosed = () => {
