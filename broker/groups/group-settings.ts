@@ -1,6 +1,8 @@
 /**
  * Settings of the group coordinator, under names that say their units; Kafka's names and defaults beside them.
  */
+import type { BrokerConfig } from "../config/broker-configs.ts";
+
 export interface GroupSettings {
   /** offsets.commit.timeout.ms: how long any answer waits for what it wrote to be committed. */
   readonly writeTimeoutMs: number;
@@ -29,3 +31,17 @@ export const DEFAULT_GROUP_SETTINGS: GroupSettings = {
   initialRebalanceDelayMs: 3000,
   maxGroupSize: 0x7fffffff,
 };
+
+/** The group coordinator's settings among the broker's configs. */
+export function groupSettings(settings: BrokerConfig): GroupSettings {
+  return {
+    writeTimeoutMs: settings.offsetsCommitTimeoutMs,
+    maxOffsetMetadataLength: settings.offsetMetadataMaxBytes,
+    offsetsRetentionMs: settings.offsetsRetentionMinutes * 60_000,
+    offsetsRetentionCheckIntervalMs: settings.offsetsRetentionCheckIntervalMs,
+    minSessionTimeoutMs: settings.groupMinSessionTimeoutMs,
+    maxSessionTimeoutMs: settings.groupMaxSessionTimeoutMs,
+    initialRebalanceDelayMs: settings.groupInitialRebalanceDelayMs,
+    maxGroupSize: settings.groupMaxSize,
+  };
+}

@@ -1,0 +1,194 @@
+/**
+ * One node's data plane, put together: partitions, coordinators, fetch sessions, listeners, over the ports that cluster/ fills.
+ *
+ * Owns: that every part follows the metadata, in one order: image, configs, partitions, coordinators. Leaves to cluster/: where
+ * metadata comes from, replication's motion, registration.
+ */
+import type { Clock, Timer } from "../storage/clock.ts";
+import type { LogConfig } from "../storage/log-config.ts";
+import type { Logger } from "../storage/logger.ts";
+import type { Random } from "../storage/random.ts";
+import type { Broker } from "./broker.ts";
+import type { BrokerConfigLayers } from "./config/broker-config-layers.ts";
+import type { BrokerConfig } from "./config/broker-configs.ts";
+import type { LoggerLevels } from "./config/logger-levels.ts";
+import { logConfig, topicConfig } from "./config/topic-config.ts";
+import type { NodeFeatures } from "./features.ts";
+import { FetchSessionCache } from "./fetch/fetch-session.ts";
+import { GroupCoordinator } from "./groups/group-coordinator.ts";
+import { groupSettings } from "./groups/group-settings.ts";
+import { AutoTopicCreation } from "./metadata/auto-topic-creation.ts";
+import { internalTopicSettings } from "./metadata/internal-topic-settings.ts";
+import { InternalTopic } from "./metadata/internal-topics.ts";
+import { type MetadataDelta, type MetadataImage, ResourceType } from "./metadata/metadata-image.ts";
+import { CoordinatorPartition } from "./partition/coordinator-partition.ts";
+import type { Partition, PartitionSurroundings } from "./partition/partition.ts";
+import { type LogStore, type PartitionChange, PartitionTable } from "./partition/partition-table.ts";
+import { WakeQueue } from "./partition/watch-list.ts";
+import type { ControllerPort, IsrPort } from "./ports.ts";
+import { ProducerIds } from "./producer-ids.ts";
+
+/** The logs of this node, as a broker whose metadata changes needs them. */
+export interface BrokerLogs extends LogStore {
+  updateConfig(topic: string, config: LogConfig): void;
+}
+
+export interface BrokerNodeOptions {
+  readonly config: BrokerConfigLayers;
+  readonly loggerLevels: LoggerLevels;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly logs: BrokerLogs;
+  readonly controller: ControllerPort;
+  readonly isr: IsrPort;
+  /** Epoch of this broker's registration. */
+  brokerEpoch(): number;
+  readonly supportedFeatures: NodeFeatures["supported"];
+  /** Before any metadata has come. */
+  readonly emptyImage: MetadataImage;
+  readonly observePartition?: PartitionSurroundings["observe"];
+}
+
+export class BrokerNode implements Broker {
+  readonly nodeId: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly config: BrokerConfigLayers;
+  readonly loggerLevels: LoggerLevels;
+  readonly partitions: PartitionTable;
+  readonly fetchSessions: FetchSessionCache;
+  readonly controller: ControllerPort;
+  readonly autoTopics: AutoTopicCreation;
+  readonly producerIds: ProducerIds;
+  readonly groups: GroupCoordinator;
+  image: MetadataImage;
+  private readonly options: BrokerNodeOptions;
+  private shrinkTimer: Timer | undefined;
+
+  constructor(options: BrokerNodeOptions) {
+    const { config, clock, random, logger, controller } = options;
+    const { settings } = config;
+    this.options = options;
+    this.nodeId = config.nodeId;
+    this.clock = clock;
+    this.random = random;
+    this.config = config;
+    this.loggerLevels = options.loggerLevels;
+    this.controller = controller;
+    this.image = options.emptyImage;
+    const around: PartitionSurroundings = {
+      nodeId: this.nodeId,
+      clock,
+      waking: new WakeQueue(),
+      isr: options.isr,
+      eligibility: { isEligible: (replicaId, brokerEpoch) => this.isEligible(replicaId, brokerEpoch) },
+      brokerEpoch: options.brokerEpoch,
+      replicaLagTimeMaxMs: settings.replicaLagTimeMaxMs,
+      ...(options.observePartition === undefined ? {} : { observe: options.observePartition }),
+    };
+    const minInSyncReplicasOf = (topic: string): number =>
+      topicConfig(this.image.configsOf(ResourceType.TOPIC, topic), settings).minInsyncReplicas;
+    this.partitions = new PartitionTable(around, options.logs, minInSyncReplicasOf);
+    this.partitions.onChange((changes) => this.placeCoordinators(changes));
+    this.fetchSessions = new FetchSessionCache(settings.maxIncrementalFetchSessionCacheSlots, clock, random);
+    this.autoTopics = new AutoTopicCreation(controller, internalTopicSettings(settings));
+    this.producerIds = new ProducerIds(controller);
+    this.groups = new GroupCoordinator({
+      clock,
+      random,
+      logger,
+      settings: groupSettings(settings),
+      image: () => this.image,
+    });
+  }
+
+  /** Live: the dynamic layers show in it. */
+  get settings(): BrokerConfig {
+    return this.config.settings;
+  }
+
+  features(): NodeFeatures {
+    const { features, offset } = this.image;
+    return {
+      supported: this.options.supportedFeatures,
+      finalized: [...features].map(([name, level]) => ({ name, level })),
+      finalizedEpoch: offset,
+    };
+  }
+
+  start(): void {
+    this.scheduleShrink();
+    this.producerIds.prefetch();
+  }
+
+  private scheduleShrink(): void {
+    const { clock } = this;
+    this.shrinkTimer = clock.after(this.settings.replicaLagTimeMaxMs / 2, () => {
+      this.scheduleShrink();
+      // After a stall of the loop, fetches that arrived meanwhile count first.
+      clock.afterPoll(() => this.partitions.maybeShrinkIsrs());
+    });
+  }
+
+  /** Takes no more part: nothing is appended, nobody is answered from here on. */
+  stop(): void {
+    this.shrinkTimer?.cancel();
+    this.groups.close();
+    for (const partition of this.partitions.all()) partition.resign();
+  }
+
+  /** Follows the metadata. Synchronous: no request sees half a delta. */
+  apply(delta: MetadataDelta): void {
+    this.image = delta.image;
+    this.applyConfigs(delta);
+    this.partitions.apply(delta);
+    const deleted = [...delta.deletedTopicIds].flatMap((id) => delta.previous.topicsById.get(id) ?? []);
+    if (deleted.length > 0) this.groups.topicsDeleted(deleted);
+  }
+
+  private applyConfigs(delta: MetadataDelta): void {
+    const { image, changedConfigs } = delta;
+    if (changedConfigs.length === 0) return;
+    const ofBrokers = changedConfigs.filter((change) => change.type === ResourceType.BROKER);
+    const ofMe = String(this.nodeId);
+    if (ofBrokers.some(({ name }) => name === "" || name === ofMe)) {
+      const refused = this.config.setDynamic(
+        image.configsOf(ResourceType.BROKER, ""),
+        image.configsOf(ResourceType.BROKER, ofMe),
+      );
+      for (const error of refused) this.options.logger.warn({ reason: error.message }, "a dynamic config is not used");
+      for (const topic of image.topics.keys()) this.applyTopicConfig(topic);
+    }
+    for (const { type, name } of changedConfigs) if (type === ResourceType.TOPIC) this.applyTopicConfig(name);
+  }
+
+  private applyTopicConfig(topic: string): void {
+    this.options.logs.updateConfig(topic, this.logConfigOf(topic));
+  }
+
+  /** What acts on the logs of a topic, as the metadata has it now. */
+  logConfigOf(topic: string): LogConfig {
+    return logConfig(topicConfig(this.image.configsOf(ResourceType.TOPIC, topic), this.settings));
+  }
+
+  /** Coordinators live where their partitions are led. */
+  private placeCoordinators(changes: readonly PartitionChange[]): void {
+    for (const { partition, now } of changes) {
+      if (partition.topic !== InternalTopic.CONSUMER_OFFSETS) continue;
+      if (now === undefined) this.groups.resign(partition.index);
+      else if (partition.isLeader) this.lead(partition, now.leaderEpoch);
+      else this.groups.resign(partition.index, now.leaderEpoch);
+    }
+  }
+
+  private lead(partition: Partition, leaderEpoch: number): void {
+    this.groups.lead(partition.index, leaderEpoch, new CoordinatorPartition(partition));
+  }
+
+  private isEligible(replicaId: number, brokerEpoch: number): boolean {
+    const broker = this.image.brokers.get(replicaId);
+    if (broker === undefined || broker.fenced || broker.inControlledShutdown) return false;
+    return brokerEpoch === -1 || brokerEpoch === broker.brokerEpoch;
+  }
+}

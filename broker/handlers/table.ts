@@ -1,0 +1,74 @@
+/**
+ * The APIs a broker serves, each with its handler. What is listed here is what clients are told (ApiVersions), and the support
+ * table of the README.
+ */
+
+import { ApiVersions } from "../../protocol/messages/api-versions.ts";
+import { Heartbeat, JoinGroup, LeaveGroup, SyncGroup } from "../../protocol/messages/classic-group.ts";
+import {
+  AlterConfigs,
+  DescribeConfigs,
+  IncrementalAlterConfigs,
+  ListConfigResources,
+} from "../../protocol/messages/configs.ts";
+import { DeleteRecords } from "../../protocol/messages/delete-records.ts";
+import { Fetch } from "../../protocol/messages/fetch.ts";
+import { FindCoordinator } from "../../protocol/messages/find-coordinator.ts";
+import { OffsetCommit, OffsetDelete, OffsetFetch } from "../../protocol/messages/group-offsets.ts";
+import { DeleteGroups, DescribeGroups, ListGroups } from "../../protocol/messages/groups-admin.ts";
+import { InitProducerId } from "../../protocol/messages/init-producer-id.ts";
+import { ListOffsets } from "../../protocol/messages/list-offsets.ts";
+import { DescribeCluster, DescribeTopicPartitions, Metadata } from "../../protocol/messages/metadata.ts";
+import { OffsetForLeaderEpoch } from "../../protocol/messages/offset-for-leader-epoch.ts";
+import { Produce } from "../../protocol/messages/produce.ts";
+import { CreatePartitions, CreateTopics, DeleteTopics } from "../../protocol/messages/topics.ts";
+import type { RequestContext } from "../dispatch/handler.ts";
+import { HandlerTable, serve } from "../dispatch/handler-table.ts";
+import { handleAlterConfigs, handleIncrementalAlterConfigs } from "./alter-configs.ts";
+import { handleApiVersions } from "./api-versions.ts";
+import { handleHeartbeat, handleJoinGroup, handleLeaveGroup, handleSyncGroup } from "./classic-group.ts";
+import { handleDescribeConfigs, handleListConfigResources } from "./configs.ts";
+import { handleDeleteRecords } from "./delete-records.ts";
+import { handleDescribeCluster } from "./describe-cluster.ts";
+import { handleDescribeTopicPartitions } from "./describe-topic-partitions.ts";
+import { handleFetch } from "./fetch.ts";
+import { handleFindCoordinator } from "./find-coordinator.ts";
+import { forwarding } from "./forwarded.ts";
+import { handleOffsetCommit, handleOffsetDelete, handleOffsetFetch } from "./group-offsets.ts";
+import { handleDeleteGroups, handleDescribeGroups, handleListGroups } from "./groups-admin.ts";
+import { handleInitProducerId } from "./init-producer-id.ts";
+import { handleListOffsets } from "./list-offsets.ts";
+import { handleMetadata } from "./metadata.ts";
+import { handleOffsetForLeaderEpoch } from "./offset-for-leader-epoch.ts";
+import { handleProduce } from "./produce.ts";
+
+export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
+  serve(Produce, handleProduce),
+  serve(Fetch, handleFetch),
+  serve(ListOffsets, handleListOffsets),
+  serve(Metadata, handleMetadata),
+  serve(OffsetCommit, handleOffsetCommit),
+  serve(OffsetFetch, handleOffsetFetch),
+  serve(FindCoordinator, handleFindCoordinator),
+  serve(JoinGroup, handleJoinGroup),
+  serve(Heartbeat, handleHeartbeat),
+  serve(LeaveGroup, handleLeaveGroup),
+  serve(SyncGroup, handleSyncGroup),
+  serve(DescribeGroups, handleDescribeGroups),
+  serve(ListGroups, handleListGroups),
+  serve(ApiVersions, handleApiVersions),
+  serve(CreateTopics, forwarding(CreateTopics)),
+  serve(DeleteTopics, forwarding(DeleteTopics)),
+  serve(DeleteRecords, handleDeleteRecords),
+  serve(InitProducerId, handleInitProducerId),
+  serve(OffsetForLeaderEpoch, handleOffsetForLeaderEpoch),
+  serve(DescribeConfigs, handleDescribeConfigs),
+  serve(AlterConfigs, handleAlterConfigs),
+  serve(CreatePartitions, forwarding(CreatePartitions)),
+  serve(DeleteGroups, handleDeleteGroups),
+  serve(IncrementalAlterConfigs, handleIncrementalAlterConfigs),
+  serve(OffsetDelete, handleOffsetDelete),
+  serve(DescribeCluster, handleDescribeCluster),
+  serve(ListConfigResources, handleListConfigResources),
+  serve(DescribeTopicPartitions, handleDescribeTopicPartitions),
+]);
