@@ -53,7 +53,7 @@ export class LogTruncation {
     state.truncations++;
     state.truncatedTo = Math.min(state.truncatedTo, offset);
     removeSegmentsFrom(state, 0);
-    state.snapshots.keepBetween(offset, offset);
+    state.snapshots.removeAll();
     const segment = state.newSegment(offset);
     segment.create();
     state.segments.add(segment);

@@ -8,7 +8,7 @@ import type { ProducerSnapshots } from "./producer-snapshots.ts";
 import type { ProducerState } from "./producer-state.ts";
 import type { SegmentList } from "./segment-list.ts";
 
-/** Loads the newest snapshot in (from, to]; without one the state is empty as of `from`. */
+/** Loads the newest snapshot in [from, to]; without one the state is empty as of `from`. */
 export function loadSnapshot(
   state: ProducerState,
   snapshots: ProducerSnapshots,

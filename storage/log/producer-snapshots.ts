@@ -58,9 +58,17 @@ export class ProducerSnapshots {
     return undefined;
   }
 
-  /** Removes those at or below `from` and those above `to`. */
+  /**
+   * Removes those below `from` and those above `to`.
+   *
+   * Differs from Kafka: one at `from` stays, so that producers are known when every record of theirs is gone.
+   */
   keepBetween(from: number, to: number): void {
-    for (const offset of [...this.offsets]) if (offset <= from || offset > to) this.remove(offset);
+    for (const offset of [...this.offsets]) if (offset < from || offset > to) this.remove(offset);
+  }
+
+  removeAll(): void {
+    for (const offset of [...this.offsets]) this.remove(offset);
   }
 
   /** Removes those that belong to no segment, save the newest when it lies behind all segments' bases. */

@@ -1,5 +1,6 @@
 /** Logs for tests: surroundings over a memory disk and a clock that stands still, batches, and reading back what is there. */
 
+import { KafkaError } from "../../../protocol/kafka-error.ts";
 import { BatchIterator } from "../../../protocol/records/batch-iterator.ts";
 import { decompressRecords } from "../../../protocol/records/compression.ts";
 import { buildEndTransactionBatch } from "../../../protocol/records/control-record.ts";
@@ -284,12 +285,13 @@ export function fileNames(around: LogSurroundings, path = LOG_PATH): string[] {
   return around.disk.list(path).map((entry) => entry.name);
 }
 
-/** The code of a KafkaError that `run` throws, or resolves to; undefined when it throws none. */
+/** The code of the KafkaError that `run` throws, or rejects with; undefined when it does neither. */
 export async function codeOf(run: () => unknown): Promise<number | undefined> {
   try {
     await run();
     return undefined;
   } catch (error) {
-    return (error as { code?: number }).code;
+    if (error instanceof KafkaError) return error.code;
+    throw error;
   }
 }
