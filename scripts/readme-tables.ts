@@ -8,7 +8,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { APIS } from "../protocol/apis.ts";
-import type { Api } from "../protocol/schema/api.ts";
+import type { Api, ListenerKind } from "../protocol/schema/api.ts";
 import { EFFECTIVE_CONFIGS_PATH, renderEffectiveConfigs } from "./effective-configs.ts";
 import { type ProjectFile, readProjectFiles } from "./project-files.ts";
 import { projectRoot } from "./project-root.ts";
@@ -52,19 +52,30 @@ export function gatherDifferences(files: readonly ProjectFile[]): Difference[] {
   return differences;
 }
 
-/** APIs that have a handler: files of handlers name theirs in a type, `Handler<typeof Produce>`. */
-export function servedApis(files: readonly ProjectFile[]): Api[] {
-  const names = new Set<string>();
-  for (const { path, text } of files)
-    if (SOURCES.test(path)) for (const match of text.matchAll(/Handler<typeof (\w+)/g)) names.add(match[1] as string);
-  return APIS.filter((api) => names.has(api.name));
+/** APIs that have a handler, with the kinds of listeners that serve them: the lines `serve(Produce, ...)` of handler tables. */
+export function servedApis(files: readonly ProjectFile[]): Map<Api, ListenerKind[]> {
+  const kinds = new Map<string, Set<ListenerKind>>();
+  for (const { path, text } of files) {
+    if (!SOURCES.test(path)) continue;
+    for (const table of text.split("new HandlerTable").slice(1)) {
+      const kind = /^(?:<[^(]*>)?\(\s*"(broker|controller)"/.exec(table)?.[1] as ListenerKind | undefined;
+      if (kind === undefined) continue;
+      for (const [, name] of table.matchAll(/\bserve\(\s*(\w+),/g))
+        kinds.set(name as string, (kinds.get(name as string) ?? new Set()).add(kind));
+    }
+  }
+  return new Map(
+    APIS.filter((api) => kinds.has(api.name)).map((api) => [api, [...(kinds.get(api.name) ?? [])].sort()]),
+  );
 }
 
 function apiTable(files: readonly ProjectFile[]): string {
-  const rows = servedApis(files).map(
-    ({ name, key, versions }) => `| ${name} | ${key} | ${versions.min}-${versions.max} |`,
+  const rows = [...servedApis(files)].map(
+    ([{ name, key, versions }, kinds]) =>
+      `| ${name} | ${key} | ${versions.min}-${versions.max} | ${kinds.join(", ")} |`,
   );
-  return rows.length === 0 ? "None yet." : ["| API | key | versions |", "|---|---|---|", ...rows].join("\n");
+  if (rows.length === 0) return "None yet.";
+  return ["| API | key | versions | served by |", "|---|---|---|---|", ...rows].join("\n");
 }
 
 function differenceList(files: readonly ProjectFile[]): string {

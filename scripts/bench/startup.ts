@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { builtPackage } from "../../test/support/odradek-command.ts";
+import { builtPackage, removeBuiltPackage } from "../../test/support/odradek-command.ts";
 
 const ROUNDS = 9;
 /** Long enough for what is put off until after the start. */
@@ -54,6 +54,7 @@ export async function benchStartup(): Promise<StartupRow[]> {
       }
   } finally {
     rmSync(directory, { recursive: true, force: true });
+    await removeBuiltPackage();
   }
   return [...runs].map(([program, started]) => ({
     program,

@@ -6,7 +6,13 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { builtPackage, type RunningCommand, runCommand, startCommand } from "../support/odradek-command.ts";
+import {
+  builtPackage,
+  type RunningCommand,
+  removeBuiltPackage,
+  runCommand,
+  startCommand,
+} from "../support/odradek-command.ts";
 
 let directory: string;
 const running: RunningCommand[] = [];
@@ -21,7 +27,10 @@ afterEach(async () => {
     await command.ended;
   }
 });
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+afterAll(async () => {
+  rmSync(directory, { recursive: true, force: true });
+  await removeBuiltPackage();
+});
 
 async function start(...args: string[]): Promise<RunningCommand> {
   const command = await startCommand(["start", "--data-dir", mkdtempSync(join(directory, "data-")), ...args]);

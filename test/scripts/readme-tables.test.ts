@@ -44,15 +44,19 @@ describe("differences", () => {
 describe("the README", () => {
   const sources = [
     {
-      path: "broker/handlers/produce.ts",
-      text: "export const handleProduce: Handler<typeof Produce> = 1; // Differs from Kafka: so.",
+      path: "broker/handlers/table.ts",
+      text: 'new HandlerTable<RequestContext>("broker", [\n  serve(Produce, handleProduce),\n  serve(Vote, x, { advertised: false }),\n]); // Differs from Kafka: so.',
     },
-    { path: "test/broker/a.test.ts", text: "const h: Handler<typeof Fetch> = 1;" },
+    { path: "cluster/controller/table.ts", text: 'new HandlerTable(\n  "controller", [serve(Vote, y)])' },
+    { path: "test/broker/a.test.ts", text: 'new HandlerTable("broker", [serve(Fetch, handleFetch)])' },
   ];
 
-  it("lists the APIs that have a handler, with their versions", () => {
-    expect(servedApis(sources).map((api) => api.name)).toEqual(["Produce"]);
-    expect(renderReadme(README, sources)).toContain("| Produce | 0 | 3-13 |\n<!-- /apis -->\nkept\n");
+  it("lists the APIs that have a handler, with their versions and who serves them", () => {
+    expect([...servedApis(sources)].map(([api, kinds]) => `${api.name} ${kinds}`)).toEqual([
+      "Produce broker",
+      "Vote broker,controller",
+    ]);
+    expect(renderReadme(README, sources)).toContain("| Produce | 0 | 3-13 | broker |\n| Vote | 52 | 0-2 |");
   });
 
   it("is stale until rendered, and not after", () => {

@@ -1,25 +1,45 @@
 /**
  * The `odradek` command as users get it: bundled once, then run as a process of its own.
  *
- * Owns: the bundle (inside the project, where its dependencies are found) and its removal when the test process ends.
+ * Owns: the bundle, inside the project, where its dependencies are found.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { buildPackage } from "../../scripts/build.ts";
 import { projectRoot } from "../../scripts/project-root.ts";
 
+const BUILDS = join(projectRoot, ".test-build");
+
 let built: Promise<string> | undefined;
 
-/** The folder with what the package ships, types left out. */
+/** The folder with what the package ships, types left out. To be given back with removeBuiltPackage when a file's tests are done. */
 export function builtPackage(): Promise<string> {
   built ??= (async () => {
-    const outputDirectory = join(projectRoot, ".test-build", String(process.pid));
-    process.once("exit", () => rmSync(outputDirectory, { recursive: true, force: true }));
+    removeLeftovers();
+    const outputDirectory = join(BUILDS, String(process.pid));
     await buildPackage({ outputDirectory, types: false });
     return outputDirectory;
   })();
   return built;
+}
+
+export async function removeBuiltPackage(): Promise<void> {
+  const directory = await built;
+  built = undefined;
+  if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+}
+
+/** What processes left behind that were killed before they could tidy up. */
+function removeLeftovers(): void {
+  if (!existsSync(BUILDS)) return;
+  for (const pid of readdirSync(BUILDS)) {
+    try {
+      process.kill(Number(pid), 0);
+    } catch {
+      rmSync(join(BUILDS, pid), { recursive: true, force: true });
+    }
+  }
 }
 
 export interface CommandResult {
