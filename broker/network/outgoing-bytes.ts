@@ -16,6 +16,9 @@ export class OutgoingBytes {
   private readonly onFlushed: () => void;
   private pieces: Buffer[] = [];
   private pieceBytes = 0;
+  /** The last piece, and where it ends now that pieces right behind it in memory have joined it. */
+  private last: Buffer | undefined;
+  private lastEnd = 0;
   private releases: (() => void)[] = [];
   /** Writes the kernel has taken, of those that were watched. */
   flushes = 0;
@@ -35,16 +38,29 @@ export class OutgoingBytes {
   add(pieces: readonly Buffer[], whenSent: (() => void) | undefined): void {
     for (const piece of pieces) {
       this.pieceBytes += piece.length;
-      const last = this.pieces.length - 1;
-      const joined = last < 0 ? undefined : joinIfAdjacent(this.pieces[last] as Buffer, piece);
-      if (joined === undefined) this.pieces.push(piece);
-      else this.pieces[last] = joined;
+      if (this.last?.buffer === piece.buffer && this.lastEnd === piece.byteOffset) {
+        this.lastEnd += piece.length;
+      } else {
+        this.closeLast();
+        this.last = piece;
+        this.lastEnd = piece.byteOffset + piece.length;
+      }
     }
     if (whenSent !== undefined) this.releases.push(whenSent);
   }
 
+  /** Small responses written in turn lie behind each other in memory, and leave as one piece. */
+  private closeLast(): void {
+    const { last, lastEnd } = this;
+    if (last === undefined) return;
+    const sizeBytes = lastEnd - last.byteOffset;
+    this.pieces.push(sizeBytes === last.length ? last : Buffer.from(last.buffer, last.byteOffset, sizeBytes));
+    this.last = undefined;
+  }
+
   flush(): void {
     if (this.pieceBytes === 0) return;
+    this.closeLast();
     const { connection, pieces, pieceBytes, releases } = this;
     this.pieces = [];
     this.pieceBytes = 0;
@@ -65,15 +81,10 @@ export class OutgoingBytes {
   /** The connection is gone: what has not been written never will be. */
   drop(): void {
     const { releases } = this;
+    this.last = undefined;
     this.pieces = [];
     this.pieceBytes = 0;
     this.releases = [];
     for (const release of releases) release();
   }
-}
-
-/** Two views of one memory, the second right behind the first, as one; small responses written in turn lie like that. */
-function joinIfAdjacent(first: Buffer, second: Buffer): Buffer | undefined {
-  if (first.buffer !== second.buffer || first.byteOffset + first.length !== second.byteOffset) return undefined;
-  return Buffer.from(first.buffer, first.byteOffset, first.length + second.length);
 }
