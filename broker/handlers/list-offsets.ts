@@ -82,7 +82,10 @@ function answerOne(
     if (!(error instanceof KafkaError)) throw error;
     return refusal(partitionIndex, errorCodeOf(error));
   };
-  const found = (at: TimestampAndOffset): PartitionAnswer => ({ partitionIndex, errorCode: ErrorCode.NONE, ...at });
+  const found = ({ timestamp, offset, leaderEpoch }: TimestampAndOffset): PartitionAnswer => ({
+    ...{ partitionIndex, errorCode: ErrorCode.NONE, timestamp, offset },
+    leaderEpoch: apiVersion >= 4 ? leaderEpoch : -1,
+  });
   try {
     const partition = broker.partitions.require(topic, partitionIndex, broker.image);
     partition.checkLeaderEpoch(asked.currentLeaderEpoch);
