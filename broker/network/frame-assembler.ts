@@ -8,6 +8,7 @@
  * frames before gets memory ahead of the bytes, and only while there is plenty.
  */
 import type { BufferPool, SharedBuffer } from "../../storage/shared-buffer.ts";
+import { KeptBytes } from "./kept-bytes.ts";
 import type { MemoryClaimant, RequestMemory } from "./request-memory.ts";
 
 export interface FrameSink {
@@ -27,9 +28,6 @@ export interface FrameSink {
 /** Frames up to this size, with the size itself, are decoded in the scratch buffer. */
 const SMALL_FRAME_BYTES = 64 * 1024;
 const READ_BYTES = 64 * 1024;
-/** Kept bytes up to here lie in plain buffers, that grow by doubling; what is more comes from the pool. */
-const PLAIN_BYTES = 16 * 1024;
-const SMALLEST_KEPT_BYTES = 256;
 /** Bytes of a large frame that must be there before it gets a buffer of its own. */
 const LARGE_START_BYTES = 32 * 1024;
 /** While frames cannot be handled this much is still read, so that the peer's end is noticed. */
@@ -43,7 +41,6 @@ const AFTER_LARGE_READ_BYTES = 4 * 1024;
 const scratch = Buffer.allocUnsafeSlow(SMALL_FRAME_BYTES + READ_BYTES);
 const SCRATCH_READ = scratch.subarray(SMALL_FRAME_BYTES);
 const SCRATCH_SHORT_READ = scratch.subarray(SMALL_FRAME_BYTES, SMALL_FRAME_BYTES + AFTER_LARGE_READ_BYTES);
-const NOTHING = Buffer.alloc(0);
 
 /** A frame with a buffer of its own, under way or complete. */
 interface LargeFrame {
@@ -56,11 +53,7 @@ export class FrameAssembler implements MemoryClaimant {
   private readonly sink: FrameSink;
   private readonly pool: BufferPool;
   private readonly memory: RequestMemory;
-  /** Bytes in [keptStart, keptEnd): the start of a frame, or whole frames that could not be handled yet. */
-  private kept: Buffer = NOTHING;
-  private keptOwner: SharedBuffer | undefined;
-  private keptStart = 0;
-  private keptEnd = 0;
+  private readonly kept: KeptBytes;
   private large: LargeFrame | undefined;
   private trustedBytes = 0;
   /** The sink refused a frame. */
@@ -79,11 +72,12 @@ export class FrameAssembler implements MemoryClaimant {
     this.sink = sink;
     this.pool = pool;
     this.memory = memory;
+    this.kept = new KeptBytes(pool);
   }
 
   /** Bytes held of frames that are not handled yet. */
   get heldBytes(): number {
-    return this.keptEnd - this.keptStart + (this.large?.filledBytes ?? 0);
+    return this.kept.sizeBytes + (this.large?.filledBytes ?? 0);
   }
 
   /** Whether the rest of a frame waits for room. */
@@ -114,16 +108,17 @@ export class FrameAssembler implements MemoryClaimant {
   }
 
   private receivedInScratch(at: number, end: number): void {
-    const keptBytes = this.keptEnd - this.keptStart;
+    const { kept } = this;
+    const keptBytes = kept.sizeBytes;
     if (keptBytes === 0) {
       this.offer(scratch, at, end);
-    } else if (!this.blocked && keptBytes <= at && this.endsWithin(keptBytes, end - at)) {
+    } else if (!this.blocked && keptBytes <= at && this.endsWithin(keptBytes + end - at)) {
       const start = at - keptBytes;
-      this.kept.copy(scratch, start, this.keptStart, this.keptEnd);
-      this.forgetKept(this.keptEnd);
+      kept.buffer.copy(scratch, start, kept.start, kept.end);
+      kept.forget(kept.end);
       this.offer(scratch, start, end);
     } else {
-      this.keep(scratch, at, end);
+      kept.append(scratch, at, end);
       if (!this.blocked) this.startLargeFromKept();
     }
   }
@@ -134,11 +129,11 @@ export class FrameAssembler implements MemoryClaimant {
     this.blocked = false;
     if (this.large !== undefined) {
       // What was kept behind a frame that had no room belongs to it.
-      this.forgetKept(this.fill(this.large, this.kept, this.keptStart, this.keptEnd));
+      this.kept.forget(this.fill(this.large, this.kept.buffer, this.kept.start, this.kept.end));
       this.advanceLarge(this.large);
     }
-    if (!this.blocked && this.large === undefined && this.keptEnd > this.keptStart) {
-      this.offer(this.kept, this.keptStart, this.keptEnd);
+    if (!this.blocked && this.large === undefined && this.kept.sizeBytes > 0) {
+      this.offer(this.kept.buffer, this.kept.start, this.kept.end);
     }
     return this.mayRead();
   }
@@ -150,12 +145,12 @@ export class FrameAssembler implements MemoryClaimant {
     this.starved = false;
     if (this.large !== undefined) this.giveBackLarge(this.large);
     this.memory.leave(this);
-    if (!this.offering) this.dropKept();
+    if (!this.offering) this.kept.drop();
   }
 
   /** Gives back what a busy connection keeps at hand. */
   trim(): void {
-    if (this.keptEnd === this.keptStart && !this.offering) this.dropKept();
+    if (this.kept.sizeBytes === 0 && !this.offering) this.kept.drop();
   }
 
   roomFreed(): void {
@@ -171,14 +166,13 @@ export class FrameAssembler implements MemoryClaimant {
   private mayRead(): boolean {
     if (this.starved) return false;
     if (!this.blocked) return true;
-    return this.large === undefined && this.keptEnd - this.keptStart < READ_AHEAD_BYTES;
+    return this.large === undefined && this.kept.sizeBytes < READ_AHEAD_BYTES;
   }
 
-  /** Whether the kept start of a frame becomes whole, or becomes a refusal, with the bytes just read. */
-  private endsWithin(keptBytes: number, sizeBytes: number): boolean {
-    if (keptBytes < 4) return true;
-    const size = this.kept.readInt32BE(this.keptStart);
-    return 4 + size <= keptBytes + sizeBytes;
+  /** Whether the frame whose start is kept is whole once so many bytes are there. */
+  private endsWithin(sizeBytes: number): boolean {
+    const { kept } = this;
+    return kept.sizeBytes < 4 || 4 + kept.buffer.readInt32BE(kept.start) <= sizeBytes;
   }
 
   /** Hands on the whole frames in [start, end) and keeps what is left. */
@@ -203,27 +197,26 @@ export class FrameAssembler implements MemoryClaimant {
       at = next;
     }
     this.offering = false;
-    if (this.stopped) this.dropKept();
-    else if (buffer === this.kept) this.forgetKept(at);
-    else if (at < end) this.keep(buffer, at, end);
+    if (this.stopped) this.kept.drop();
+    else if (buffer === this.kept.buffer) this.kept.forget(at);
+    else if (at < end) this.kept.append(buffer, at, end);
     if (!this.stopped && !this.blocked) this.startLargeFromKept();
   }
 
   /** Moves a large frame into a buffer of its own, once enough of it is there or its sender is trusted. */
   private startLargeFromKept(): void {
-    const keptBytes = this.keptEnd - this.keptStart;
-    if (keptBytes < 4) return;
-    const sizeBytes = this.kept.readInt32BE(this.keptStart);
+    const { kept } = this;
+    if (kept.sizeBytes < 4) return;
+    const sizeBytes = kept.buffer.readInt32BE(kept.start);
     const total = 4 + sizeBytes;
-    if (total <= SMALL_FRAME_BYTES || total <= keptBytes) return;
-    if (sizeBytes > this.sink.maxFrameBytes) return; // refused once it is looked at as a frame
+    if (total <= SMALL_FRAME_BYTES || total <= kept.sizeBytes || sizeBytes > this.sink.maxFrameBytes) return;
     const trusted = sizeBytes <= this.trustedBytes && this.memory.hasRoomFor(sizeBytes);
-    if (!trusted && keptBytes < LARGE_START_BYTES) return;
-    const owner = this.pool.acquire(trusted ? sizeBytes : Math.min(sizeBytes, 2 * keptBytes));
+    if (!trusted && kept.sizeBytes < LARGE_START_BYTES) return;
+    const owner = this.pool.acquire(trusted ? sizeBytes : Math.min(sizeBytes, 2 * kept.sizeBytes));
     this.memory.add(owner.buffer.length);
-    const filledBytes = this.kept.copy(owner.buffer, 0, this.keptStart + 4, this.keptEnd);
+    const filledBytes = kept.buffer.copy(owner.buffer, 0, kept.start + 4, kept.end);
     this.large = { owner, sizeBytes, filledBytes };
-    this.dropKept();
+    kept.forget(kept.end);
   }
 
   private receivedOfLarge(large: LargeFrame, sizeBytes: number): void {
@@ -239,7 +232,7 @@ export class FrameAssembler implements MemoryClaimant {
     this.advanceLarge(large);
     if (at === end || this.stopped) return;
     if (this.large === undefined && !this.blocked) this.offer(scratch, at, end);
-    else this.keep(scratch, at, end);
+    else this.kept.append(scratch, at, end);
   }
 
   /** Copies bytes that belong to the frame, as long as there is room; returns where it stopped. */
@@ -282,7 +275,7 @@ export class FrameAssembler implements MemoryClaimant {
     const taken = this.sink.frame(large.owner.buffer, 0, large.sizeBytes, large.owner);
     this.offering = false;
     if (this.stopped) {
-      this.dropKept();
+      this.kept.drop();
       return;
     }
     if (!taken) {
@@ -301,47 +294,4 @@ export class FrameAssembler implements MemoryClaimant {
     large.owner.release();
     this.memory.give(sizeBytes);
   }
-
-  /** Adds bytes to those kept. */
-  private keep(from: Buffer, start: number, end: number): void {
-    const keptBytes = this.keptEnd - this.keptStart;
-    const needed = keptBytes + end - start;
-    if (needed > this.kept.length) {
-      const owner = needed > PLAIN_BYTES ? this.pool.acquire(needed) : undefined;
-      const grown = owner?.buffer ?? Buffer.allocUnsafeSlow(plainSize(needed));
-      this.kept.copy(grown, 0, this.keptStart, this.keptEnd);
-      this.dropKept();
-      this.kept = grown;
-      this.keptOwner = owner;
-    } else if (this.keptEnd + end - start > this.kept.length || keptBytes === 0) {
-      this.kept.copyWithin(0, this.keptStart, this.keptEnd);
-    } else {
-      from.copy(this.kept, this.keptEnd, start, end);
-      this.keptEnd += end - start;
-      return;
-    }
-    from.copy(this.kept, keptBytes, start, end);
-    this.keptStart = 0;
-    this.keptEnd = needed;
-  }
-
-  /** What lies before `at` is not needed any more. Small memory stays at hand, as the next read may leave a rest again. */
-  private forgetKept(at: number): void {
-    this.keptStart = at;
-    if (at === this.keptEnd && this.keptOwner !== undefined) this.dropKept();
-  }
-
-  private dropKept(): void {
-    this.keptOwner?.release();
-    this.keptOwner = undefined;
-    this.kept = NOTHING;
-    this.keptStart = 0;
-    this.keptEnd = 0;
-  }
-}
-
-function plainSize(sizeBytes: number): number {
-  let size = SMALLEST_KEPT_BYTES;
-  while (size < sizeBytes) size *= 2;
-  return size;
 }
