@@ -17,6 +17,8 @@ import { readSettingsFile } from "./settings-file.ts";
 import type { StartOptions } from "./start-options.ts";
 
 const STDERR = 2;
+/** How often a process that npx started looks for its shell. */
+const PARENT_CHECK_MS = 200;
 
 /** Starts and serves; returns once the ready line is written. The process ends by a signal or by a failure. */
 export async function runStart(options: StartOptions): Promise<void> {
@@ -47,7 +49,7 @@ async function serve(running: RunningNodes, stopAsked: Promise<string>, logger: 
     logger.error({ err: end }, "a node failed");
     process.exit(1);
   }
-  logger.info({ signal: end }, "stopping");
+  logger.info({ because: end }, "stopping");
   // Asked twice, it is over.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
   try {
@@ -63,6 +65,12 @@ async function serve(running: RunningNodes, stopAsked: Promise<string>, logger: 
 function whenStopAsked(): Promise<string> {
   return new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(signal));
+    if (process.env.npm_command === undefined) return;
+    // npx passes a signal on to its shell only, which ends and leaves us behind: that is meant for us.
+    const parent = process.ppid;
+    setInterval(() => {
+      if (process.ppid !== parent) resolve("the parent has gone");
+    }, PARENT_CHECK_MS).unref();
   });
 }
 

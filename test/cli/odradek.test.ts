@@ -1,6 +1,7 @@
 /**
  * The `odradek` command, as a process: what it prints where, how it ends.
  */
+import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -95,6 +96,25 @@ describe("start", () => {
     command.process.kill(signal);
     expect(await command.ended).toMatchObject({ exitCode: 0, signal: null });
     expect(await canConnect("127.0.0.1", portOf(address as string))).toBe(false);
+  });
+
+  it("stops when the shell that npx put between has gone", async () => {
+    const data = mkdtempSync(join(directory, "npx-"));
+    const entry = join(await builtPackage(), "cli/odradek.js");
+    // Two commands, so that the shell stays until it is killed.
+    const line = `"${process.execPath}" "${entry}" start --port 0 --data-dir "${data}"; true`;
+    const shell = spawn("sh", ["-c", line], {
+      stdio: ["ignore", "pipe", "ignore"],
+      env: { ...process.env, npm_command: "exec" },
+    });
+    const address = await new Promise<string>((resolve) => {
+      shell.stdout.once("data", (chunk: Buffer) => resolve(/^ready (.*)\n/.exec(chunk.toString())?.[1] ?? "none"));
+    });
+    // Standard output ends only when the node has ended too.
+    const ended = new Promise((resolve) => shell.stdout.on("close", resolve));
+    shell.kill("SIGTERM");
+    await ended;
+    expect(await canConnect("127.0.0.1", portOf(address))).toBe(false);
   });
 
   it("says in one line that a port is in use, and ends with 1", async () => {
