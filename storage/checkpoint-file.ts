@@ -12,7 +12,7 @@ import type { Disk } from "./disk.ts";
 import { DiskError } from "./disk.ts";
 
 const VERSION = "0";
-const TEMPORARY_SUFFIX = ".tmp";
+export const TEMPORARY_SUFFIX = ".tmp";
 
 /** Writes under another name, syncs, renames and syncs the directory: when it resolves the new content is on the device. */
 export async function replaceFile(disk: Disk, path: string, content: string | Buffer): Promise<void> {

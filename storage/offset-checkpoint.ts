@@ -1,10 +1,10 @@
 /**
  * One checkpoint file of offsets by partition, in a log directory.
  *
- * Owns: that writes follow one another and that only the newest of those that wait is written. Leaves the form to
- * checkpoint-file; to LogDirectories: which offsets, and when.
+ * Owns: that writes follow one another and that only the newest is written. Leaves the form to checkpoint-file; to
+ * LogDirectories: which offsets, and when.
  */
-import { formatOffsets, parseOffsets, readFileIfThere, replaceFile } from "./checkpoint-file.ts";
+import { formatOffsets, parseOffsets, readFileIfThere, TEMPORARY_SUFFIX } from "./checkpoint-file.ts";
 import type { Disk } from "./disk.ts";
 import type { Logger } from "./logger.ts";
 
@@ -17,63 +17,86 @@ export const CheckpointName = {
 } as const;
 export type CheckpointName = (typeof CheckpointName)[keyof typeof CheckpointName];
 
+/** Offsets by the names of the partitions' directories. */
+export type Offsets = ReadonlyMap<string, number>;
+
 export class OffsetCheckpoint {
   private readonly disk: Disk;
+  private readonly directory: string;
   private readonly path: string;
+  private current: Offsets = new Map();
+  /** Grows with each change of `current`. */
+  private version = 0;
+  /** What is on the device for sure. */
+  private durable: string | undefined;
   private running: Promise<void> | undefined;
-  private next: { readonly offsets: ReadonlyMap<string, number>; readonly done: Promise<void> } | undefined;
-  private written: string | undefined;
 
   constructor(disk: Disk, directory: string, name: CheckpointName) {
     this.disk = disk;
+    this.directory = directory;
     this.path = `${directory}/${name}`;
   }
 
-  /** By the names of the partitions' directories; empty when there is no file. @throws DiskError */
-  read(logger: Logger): Map<string, number> {
+  /** What was written last, or read. */
+  get offsets(): Offsets {
+    return this.current;
+  }
+
+  /** Empty when there is no file. @throws DiskError */
+  read(logger: Logger): Offsets {
     const text = readFileIfThere(this.disk, this.path);
-    if (text === undefined) return new Map();
+    if (text === undefined) return this.current;
     const { offsets, whole } = parseOffsets(text);
-    if (!whole)
+    if (!whole) {
       logger.warn(
         { path: this.path, entries: offsets.size },
         "a checkpoint is damaged: what can be read of it is used",
       );
+    }
+    this.current = offsets;
     return offsets;
   }
 
-  /** The offsets are on the device when it resolves, or newer ones. @throws DiskError */
-  write(offsets: ReadonlyMap<string, number>): Promise<void> {
-    if (this.running === undefined) return this.start(offsets);
-    const { running } = this;
-    const done =
-      this.next?.done ??
-      running.then(
-        () => this.startNext(),
-        () => this.startNext(),
-      );
-    this.next = { offsets, done };
-    return done;
-  }
-
-  private startNext(): Promise<void> {
-    const { next } = this;
-    this.next = undefined;
-    return next === undefined ? Promise.resolve() : this.start(next.offsets);
-  }
-
-  private start(offsets: ReadonlyMap<string, number>): Promise<void> {
-    const text = formatOffsets(offsets);
-    // Most of the time nothing has moved.
-    if (text === this.written) return Promise.resolve();
-    this.written = undefined;
-    this.running = replaceFile(this.disk, this.path, text)
-      .then(() => {
-        this.written = text;
-      })
-      .finally(() => {
-        this.running = undefined;
-      });
+  /** These offsets, or newer ones, are on the device when it resolves. @throws DiskError */
+  write(offsets: Offsets): Promise<void> {
+    this.current = offsets;
+    this.version++;
+    this.running ??= this.writeAll().finally(() => {
+      this.running = undefined;
+    });
     return this.running;
+  }
+
+  /**
+   * Forgets partitions at once: no one who reads the file after a kill finds them. The next write brings it to the device.
+   * @throws DiskError
+   */
+  forget(names: ReadonlySet<string>): void {
+    const left = new Map(this.current);
+    for (const name of names) left.delete(name);
+    if (left.size === this.current.size) return;
+    this.current = left;
+    this.version++;
+    this.durable = undefined;
+    this.disk.writeFile(this.path + TEMPORARY_SUFFIX, formatOffsets(left));
+    this.disk.rename(this.path + TEMPORARY_SUFFIX, this.path);
+  }
+
+  private async writeAll(): Promise<void> {
+    const temporary = this.path + TEMPORARY_SUFFIX;
+    for (let written = -1; written !== this.version; ) {
+      const version = this.version;
+      const text = formatOffsets(this.current);
+      // Most of the time nothing has moved.
+      if (text === this.durable) return;
+      this.durable = undefined;
+      this.disk.writeFile(temporary, text);
+      await this.disk.syncFile(temporary);
+      if (version !== this.version) continue;
+      this.disk.rename(temporary, this.path);
+      await this.disk.syncDirectory(this.directory);
+      written = version;
+      if (version === this.version) this.durable = text;
+    }
   }
 }

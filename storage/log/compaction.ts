@@ -168,6 +168,9 @@ class Compaction {
     endOffset: number,
     transactions: CleanedTransactions,
   ): Promise<void> {
+    const pause = this.pacer.spend(GROUP_COST_BYTES);
+    if (pause !== undefined) await pause;
+    this.mustBeWanted();
     const writer = new SegmentWriter(this.log, (group[0] as Segment).baseOffset);
     try {
       for (const segment of group) await this.cleanInto(writer, segment, endOffset, transactions);
@@ -257,6 +260,9 @@ class Compaction {
     return reading === undefined || log.segments.includes(reading);
   }
 }
+
+/** Making, syncing, renaming and removing files, however small. */
+const GROUP_COST_BYTES = 64 * 1024;
 
 /** Noting a key costs about as much as copying this many bytes, however short it is. */
 const RECORD_COST_BYTES = 128;

@@ -1,0 +1,114 @@
+/**
+ * Brings what was appended to the device while nobody waits for it, so that little is scanned after a crash.
+ *
+ * Owns: when a log is flushed: with 64 MiB or a second of unsynced bytes, or when the node has too many. Leaves to LogFlush:
+ * what a flush is; to LogDirectories: writing down the recovery points.
+ * Differs from Kafka: which leaves it to the operating system, and moves the recovery point on a roll only.
+ */
+
+import { ErrorCode } from "../protocol/error-codes.ts";
+import { errorCodeOf } from "../protocol/kafka-error.ts";
+import type { Clock, Timer } from "./clock.ts";
+
+/** What a log shows of itself here. */
+export interface FlushableLog {
+  readonly offline: boolean;
+  readonly unsyncedBytes: number;
+  readonly unsyncedSinceMs: number | undefined;
+  onUnsynced: (() => void) | undefined;
+  flush(): Promise<void>;
+}
+
+export interface FlushLimits {
+  readonly logBytes: number;
+  readonly logMs: number;
+  /** Of all logs together. */
+  readonly nodeBytes: number;
+}
+
+/** The rest of 256 MiB a node is what is appended while a flush runs. */
+export const DEFAULT_FLUSH_LIMITS: FlushLimits = {
+  logBytes: 64 * 1024 * 1024,
+  logMs: 1000,
+  nodeBytes: 160 * 1024 * 1024,
+};
+
+/** At a gigabyte a second this is 100 MiB. */
+const LOOK_EVERY_MS = 100;
+/** Syncs wait for one another anyway. */
+const MAX_FLUSHES = 8;
+
+export class BackgroundFlush<L extends FlushableLog> {
+  private readonly clock: Clock;
+  private readonly limits: FlushLimits;
+  private readonly flushed: (log: L, bytes: number) => void;
+  private readonly unsynced = new Set<L>();
+  private readonly flushing = new Set<L>();
+  private timer: Timer | undefined;
+  private stopped = false;
+
+  /** @param flushed called when a flush has ended well, with the bytes it brought to the device. */
+  constructor(clock: Clock, limits: FlushLimits, flushed: (log: L, bytes: number) => void) {
+    this.clock = clock;
+    this.limits = limits;
+    this.flushed = flushed;
+  }
+
+  watch(log: L): void {
+    log.onUnsynced = () => this.add(log);
+    if (log.unsyncedBytes > 0) this.add(log);
+  }
+
+  forget(log: L): void {
+    log.onUnsynced = undefined;
+    this.unsynced.delete(log);
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.timer?.cancel();
+    this.unsynced.clear();
+  }
+
+  private add(log: L): void {
+    if (this.stopped) return;
+    this.unsynced.add(log);
+    this.timer ??= this.clock.after(LOOK_EVERY_MS, () => this.look());
+  }
+
+  private look(): void {
+    this.timer = undefined;
+    const nowMs = this.clock.monotonicMs();
+    let totalBytes = 0;
+    for (const log of this.unsynced) {
+      if (log.offline || log.unsyncedBytes === 0) this.unsynced.delete(log);
+      else totalBytes += log.unsyncedBytes;
+    }
+    const { logBytes, logMs, nodeBytes } = this.limits;
+    // The largest first: they free most.
+    const waiting = [...this.unsynced].filter((log) => !this.flushing.has(log));
+    waiting.sort((a, b) => b.unsyncedBytes - a.unsyncedBytes);
+    for (const log of waiting) {
+      if (this.flushing.size >= MAX_FLUSHES) break;
+      const bytes = log.unsyncedBytes;
+      const isDue = bytes >= logBytes || nowMs - (log.unsyncedSinceMs ?? nowMs) >= logMs;
+      if (!isDue && totalBytes < nodeBytes) continue;
+      totalBytes -= bytes;
+      void this.flush(log, bytes);
+    }
+    if (this.unsynced.size > 0) this.timer = this.clock.after(LOOK_EVERY_MS, () => this.look());
+  }
+
+  private async flush(log: L, bytes: number): Promise<void> {
+    this.flushing.add(log);
+    try {
+      await log.flush();
+      if (!this.stopped) this.flushed(log, bytes);
+    } catch (error) {
+      // The log has taken itself offline and told so, or was closed.
+      if (errorCodeOf(error) !== ErrorCode.KAFKA_STORAGE_ERROR) throw error;
+    } finally {
+      this.flushing.delete(log);
+    }
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Which logs a node has, and in which of its directories.
+ *
+ * Owns: the tables, and the choice of a directory for a new log. Leaves to LogDirectories: everything that happens to a log.
+ */
+import { ErrorCode } from "../protocol/error-codes.ts";
+import { KafkaError } from "../protocol/kafka-error.ts";
+import { UNKNOWN_BROKER_EPOCH } from "./clean-shutdown-file.ts";
+import { DiskError } from "./disk.ts";
+import type { LogSurroundings } from "./log/log-surroundings.ts";
+import type { SegmentedLog } from "./log/segmented-log.ts";
+import type { DirectoryDescription, LogDirectoriesOptions, ObtainOptions } from "./log-directories-options.ts";
+import { LogDirectory } from "./log-directory.ts";
+import { DirectoryRefused } from "./meta-properties.ts";
+
+/** A log and where it is kept. */
+export interface HostedLog {
+  /** "topic-partition". */
+  readonly name: string;
+  readonly log: SegmentedLog;
+  readonly directory: LogDirectory;
+}
+
+export class HostedLogs {
+  readonly directories: readonly LogDirectory[];
+  readonly byName = new Map<string, HostedLog>();
+  /** Logs that lie in a directory but could not be opened or moved, and why. */
+  readonly failed = new Map<string, Error>();
+  /** Logs that were closed in order: what they say counts although they are offline. */
+  readonly closed = new Set<HostedLog>();
+  /** Directories that could not even be opened. */
+  private readonly missing: readonly string[];
+
+  private constructor(directories: readonly LogDirectory[], missing: readonly string[]) {
+    this.directories = directories;
+    this.missing = missing;
+  }
+
+  /** Takes the directories for this node. @throws DirectoryRefused */
+  static async open({ around, paths, clusterId, nodeId }: LogDirectoriesOptions): Promise<HostedLogs> {
+    const { disk, random, clock, logger } = around;
+    const owner = { clusterId, nodeId, random, wallMs: clock.wallMs() };
+    const directories: LogDirectory[] = [];
+    const missing: string[] = [];
+    try {
+      for (const path of new Set(paths)) {
+        try {
+          directories.push(await LogDirectory.open(disk, path, owner, logger));
+        } catch (error) {
+          if (!(error instanceof DiskError)) throw error;
+          logger.error({ path, kind: error.kind }, "a log directory cannot be used");
+          missing.push(path);
+        }
+      }
+      if (directories.length === 0) {
+        throw new DirectoryRefused(`none of the log directories can be used: ${paths.join(", ")}`);
+      }
+    } catch (error) {
+      for (const directory of directories) directory.release();
+      throw error;
+    }
+    return new HostedLogs(directories, missing);
+  }
+
+  get online(): LogDirectory[] {
+    return this.directories.filter(({ failure }) => failure === undefined);
+  }
+
+  get hasOfflineDirectories(): boolean {
+    return this.missing.length > 0 || this.directories.some(({ failure }) => failure !== undefined);
+  }
+
+  /** Of the last run, when it ended in order in every directory; else UNKNOWN_BROKER_EPOCH (KIP-966). */
+  get previousBrokerEpoch(): number {
+    const epochs = new Set(this.directories.map(({ lastShutdown }) => lastShutdown.brokerEpoch));
+    const [epoch] = epochs;
+    return epochs.size === 1 && !this.hasOfflineDirectories ? (epoch as number) : UNKNOWN_BROKER_EPOCH;
+  }
+
+  *in(directory: LogDirectory): IterableIterator<HostedLog> {
+    for (const hosted of this.byName.values()) if (hosted.directory === directory) yield hosted;
+  }
+
+  isCurrent(hosted: HostedLog): boolean {
+    return this.byName.get(hosted.name) === hosted;
+  }
+
+  /** The directory for a new log: the assigned one, else the one with the fewest logs. @throws KafkaError KAFKA_STORAGE_ERROR */
+  choose(name: string, { isNew = false, directoryId }: ObtainOptions): LogDirectory {
+    const assigned = this.directories.find((directory) => directory.directoryId === directoryId);
+    if (assigned?.failure !== undefined) throw storageError(assigned.failure);
+    if (assigned !== undefined) return assigned;
+    if (!isNew && this.hasOfflineDirectories) {
+      throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `${name} may lie in a log directory that is offline`);
+    }
+    const counts = new Map(this.online.map((directory) => [directory, 0]));
+    for (const { directory } of this.byName.values()) counts.set(directory, (counts.get(directory) ?? 0) + 1);
+    const [best] = this.online.sort((a, b) => (counts.get(a) as number) - (counts.get(b) as number));
+    if (best === undefined) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, "every log directory is offline");
+    return best;
+  }
+
+  /** In the order of log.dirs as far as they could be opened, the others behind them. */
+  describe(around: LogSurroundings): DirectoryDescription[] {
+    const opened = this.directories.map((directory): DirectoryDescription => {
+      const { path, directoryId, failure } = directory;
+      const volume = failure === undefined ? volumeOf(around, path) : NO_VOLUME;
+      const logs = Array.from(this.in(directory), ({ log }) => log);
+      return { path, directoryId, isOffline: failure !== undefined, ...volume, logs };
+    });
+    const missing = this.missing.map((path) => ({
+      path,
+      directoryId: undefined,
+      isOffline: true,
+      ...NO_VOLUME,
+      logs: [],
+    }));
+    return [...opened, ...missing];
+  }
+}
+
+const NO_VOLUME = { totalBytes: -1, usableBytes: -1 };
+
+function volumeOf(
+  { disk }: LogSurroundings,
+  path: string,
+): { readonly totalBytes: number; readonly usableBytes: number } {
+  try {
+    return disk.volume(path);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    return NO_VOLUME;
+  }
+}
+
+export function storageError(cause: Error): KafkaError {
+  return new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, undefined, { cause });
+}

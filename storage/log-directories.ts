@@ -1,0 +1,350 @@
+/**
+ * The logs of a node, over one or several log directories.
+ *
+ * Owns: making, setting aside and deleting logs; what a failing disk means: one log, or all of a directory, is offline and the
+ * others live; the end of it all. Leaves to HostedLogs: which log lies where; to LogDirectory: the files at its top; to
+ * BackgroundFlush, CheckpointSchedule, LogCleaner and LogUpkeep: what is done from time to time.
+ */
+import { ErrorCode } from "../protocol/error-codes.ts";
+import { KafkaError } from "../protocol/kafka-error.ts";
+import { BackgroundFlush } from "./background-flush.ts";
+import { CheckpointSchedule } from "./checkpoint-schedule.ts";
+import { UNKNOWN_BROKER_EPOCH } from "./clean-shutdown-file.ts";
+import { DelayedRemoval } from "./delayed-removal.ts";
+import { partitionDirectoryName, suffixedDirectoryName } from "./directory-name.ts";
+import { DiskError } from "./disk.ts";
+import { type HostedLog, HostedLogs, storageError } from "./hosted-logs.ts";
+import type { LogSurroundings } from "./log/log-surroundings.ts";
+import { createPartitionLog, openPartitionLog } from "./log/open-partition-log.ts";
+import type { SegmentedLog } from "./log/segmented-log.ts";
+import { LogCleaner } from "./log-cleaner.ts";
+import {
+  DEFAULT_LOG_DIRECTORIES_SETTINGS,
+  type DirectoryDescription,
+  type LogDirectoriesOptions,
+  type LogDirectoriesSettings,
+  type ObtainOptions,
+} from "./log-directories-options.ts";
+import type { LogDirectory } from "./log-directory.ts";
+import { loadLogs } from "./log-loading.ts";
+import { LogUpkeep } from "./log-upkeep.ts";
+import { StaleOffsets } from "./stale-offsets.ts";
+import { TimeSlice } from "./time-slice.ts";
+
+const CLOSE_CONCURRENCY = 8;
+
+export class LogDirectories {
+  readonly cleaner: LogCleaner;
+  private readonly options: LogDirectoriesOptions;
+  private readonly around: LogSurroundings;
+  private readonly settings: LogDirectoriesSettings;
+  private readonly hosted: HostedLogs;
+  private readonly stale: StaleOffsets;
+  private readonly flush: BackgroundFlush<SegmentedLog>;
+  private readonly checkpoints: CheckpointSchedule;
+  private readonly upkeep: LogUpkeep;
+  private readonly removal: DelayedRemoval;
+  private isLoaded = false;
+  private stopped = false;
+
+  private constructor(options: LogDirectoriesOptions, hosted: HostedLogs) {
+    const { around } = options;
+    const { clock } = around;
+    this.options = options;
+    this.around = around;
+    this.settings = { ...DEFAULT_LOG_DIRECTORIES_SETTINGS, ...options.settings };
+    this.hosted = hosted;
+    const ports = {
+      directories: () => hosted.online,
+      logs: () => hosted.byName.values(),
+      isCurrent: (log: HostedLog) => hosted.isCurrent(log),
+      isKept: (name: string) => hosted.failed.has(name),
+      speaks: (log: HostedLog) => !log.log.offline || hosted.closed.has(log),
+      reopen: (log: HostedLog) => this.reopen(log),
+      directoryFailed: (directory: LogDirectory, error: DiskError) => this.directoryFailed(directory, error),
+    };
+    this.checkpoints = new CheckpointSchedule(clock, this.settings.checkpoints, ports);
+    this.flush = new BackgroundFlush(clock, this.settings.flush, (_log, bytes) => this.checkpoints.flushed(bytes));
+    this.upkeep = new LogUpkeep(clock, this.settings, ports);
+    this.removal = new DelayedRemoval(around.disk, clock, around.logger);
+    this.cleaner = new LogCleaner(around, this.settings.cleaner, ports);
+    this.stale = new StaleOffsets(clock, {
+      forgetNow: (names) => this.forgetNow(names),
+      write: async () => {
+        await this.checkpoints.writeAll();
+        await this.cleaner.writeOffsets();
+      },
+    });
+  }
+
+  /**
+   * Takes the directories for this node. One that fails is offline from the start.
+   * @throws DirectoryRefused: another process uses one, one is another cluster's or node's, or none can be used.
+   */
+  static async open(options: LogDirectoriesOptions): Promise<LogDirectories> {
+    const logs = new LogDirectories(options, await HostedLogs.open(options));
+    for (const directory of logs.hosted.directories) await logs.onDirectory(directory, () => directory.begin());
+    return logs;
+  }
+
+  /** Broker epoch of the last run, when it ended in order in every directory; else UNKNOWN_BROKER_EPOCH (KIP-966). */
+  get previousBrokerEpoch(): number {
+    return this.hosted.previousBrokerEpoch;
+  }
+
+  get onlineDirectoryIds(): string[] {
+    return this.hosted.online.map(({ directoryId }) => directoryId);
+  }
+
+  get hasOfflineDirectories(): boolean {
+    return this.hosted.hasOfflineDirectories;
+  }
+
+  /** Opens every log that lies there, and begins what is done from time to time; nobody may ask for a log before. @throws DirectoryRefused: two hold the same partition. */
+  async load(): Promise<void> {
+    const { around, hosted, options } = this;
+    const directoryFailed = (directory: LogDirectory, error: DiskError) => this.directoryFailed(directory, error);
+    const { logs, failed, deleted } = await loadLogs(around, hosted.online, options.configOf, directoryFailed);
+    for (const [name, error] of failed) hosted.failed.set(name, error);
+    for (const log of logs) this.host(log);
+    for (const { path, topic } of deleted) this.removal.add(path, options.configOf(topic).fileDeleteDelayMs);
+    this.isLoaded = true;
+    this.checkpoints.start();
+    this.upkeep.start();
+    this.cleaner.start();
+  }
+
+  get(topic: string, partition: number): SegmentedLog | undefined {
+    return this.hosted.byName.get(partitionDirectoryName(topic, partition))?.log;
+  }
+
+  *all(): IterableIterator<SegmentedLog> {
+    for (const { log } of this.hosted.byName.values()) yield log;
+  }
+
+  /**
+   * The log of a partition, made when it is not there. A log of another topic of the same name is set aside.
+   * @throws KafkaError KAFKA_STORAGE_ERROR: it cannot be opened or made, or it may lie in a directory that is offline.
+   */
+  obtain(topic: string, partition: number, topicId: string, options: ObtainOptions = {}): SegmentedLog {
+    const name = partitionDirectoryName(topic, partition);
+    const there = this.hosted.byName.get(name);
+    if (there?.log.topicId === topicId) return there.log;
+    if (there !== undefined) this.setAside(there);
+    const failure = this.hosted.failed.get(name);
+    if (failure !== undefined) throw storageError(failure);
+    const directory = this.hosted.choose(name, options);
+    this.stale.take(name);
+    try {
+      const log = createPartitionLog(this.around, {
+        path: `${directory.path}/${name}`,
+        topic,
+        partition,
+        topicId,
+        directoryId: directory.directoryId,
+        config: this.options.configOf(topic),
+        cleanShutdown: false,
+        recoveryPoint: 0,
+        logStartOffset: 0,
+        highWatermark: 0,
+      });
+      this.host({ name, log, directory });
+      return log;
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.checkDirectory(directory);
+      throw storageError(error);
+    }
+  }
+
+  /** Sets the files of a log aside and removes them after file.delete.delay.ms. A log of another topic of that name stays. */
+  remove(topic: string, partition: number, topicId: string): void {
+    const hosted = this.hosted.byName.get(partitionDirectoryName(topic, partition));
+    if (hosted?.log.topicId !== topicId) return;
+    const path = this.putAway(hosted, "delete");
+    if (path !== undefined) this.removal.add(path, hosted.log.config.fileDeleteDelayMs);
+  }
+
+  /** Sets aside every log whose partition is not this node's any more; the node never removes their files. */
+  setStraysAside(isStray: (log: SegmentedLog) => boolean): void {
+    for (const hosted of [...this.hosted.byName.values()]) if (isStray(hosted.log)) this.setAside(hosted);
+  }
+
+  /** Configs of a topic, or of all, changed. */
+  updateConfigs(topic?: string): void {
+    for (const log of this.all()) {
+      if (topic === undefined || log.topic === topic) log.updateConfig(this.options.configOf(log.topic));
+    }
+  }
+
+  describe(): DirectoryDescription[] {
+    return this.hosted.describe(this.around);
+  }
+
+  /** An orderly end. A directory in which everything was closed well needs no recovery. */
+  async close(brokerEpoch = UNKNOWN_BROKER_EPOCH): Promise<void> {
+    if (!this.isLoaded) {
+      this.abandon();
+      return;
+    }
+    const { hosted } = this;
+    this.stopTasks();
+    await this.cleaner.stop();
+    await this.checkpoints.ended();
+    await this.removal.stop();
+    const left = [...hosted.byName.values()];
+    const slice = new TimeSlice(this.around.clock);
+    const closeSome = async (): Promise<void> => {
+      for (let log = left.pop(); log !== undefined; log = left.pop()) {
+        await this.closeLog(log);
+        await slice.step();
+      }
+    };
+    await Promise.all(Array.from({ length: CLOSE_CONCURRENCY }, closeSome));
+    await this.checkpoints.writeAll();
+    for (const directory of hosted.directories) {
+      const isClean =
+        Array.from(hosted.in(directory)).every((log) => hosted.closed.has(log)) && hosted.failed.size === 0;
+      if (isClean && directory.failure === undefined) {
+        await this.onDirectory(directory, () => directory.leave(brokerEpoch));
+      }
+      directory.release();
+    }
+  }
+
+  /** The end of a node that is killed: nothing is written any more. */
+  abandon(): void {
+    this.stopTasks();
+    this.cleaner.halt();
+    void this.removal.stop();
+    for (const log of this.all()) log.abandon();
+    for (const directory of this.hosted.directories) directory.release();
+  }
+
+  private stopTasks(): void {
+    this.stopped = true;
+    this.flush.stop();
+    this.checkpoints.stop();
+    this.upkeep.stop();
+    this.stale.stop();
+  }
+
+  private async closeLog(hosted: HostedLog): Promise<void> {
+    if (hosted.log.offline) return;
+    try {
+      await hosted.log.close();
+      this.hosted.closed.add(hosted);
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error;
+    }
+  }
+
+  private host(hosted: HostedLog): void {
+    const { log, name } = hosted;
+    this.hosted.byName.set(name, hosted);
+    log.onOffline = (_log, error) => this.logFailed(hosted, error);
+    this.flush.watch(log);
+    if (log.offline) this.logFailed(hosted, new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR));
+  }
+
+  private setAside(hosted: HostedLog): void {
+    const path = this.putAway(hosted, "stray");
+    this.around.logger.warn({ log: hosted.name, path }, "a log that is not this node's any more is set aside");
+  }
+
+  /** Renames a log's directory and lets go of the log; returns where it lies now, undefined when it could not be moved. */
+  private putAway(hosted: HostedLog, state: "delete" | "stray"): string | undefined {
+    const { log, directory, name } = hosted;
+    this.hosted.byName.delete(name);
+    this.flush.forget(log);
+    this.stale.add(name);
+    const uniqueId = this.around.random.bytes(16).toString("hex");
+    const path = `${directory.path}/${suffixedDirectoryName(log.topic, log.partition, state, uniqueId)}`;
+    try {
+      log.rename(path);
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error;
+      this.hosted.failed.set(name, error);
+      return undefined;
+    } finally {
+      log.abandon();
+    }
+    void this.onDirectory(directory, () => directory.syncNames());
+    return path;
+  }
+
+  private forgetNow(names: ReadonlySet<string>): void {
+    for (const directory of this.hosted.online) {
+      try {
+        for (const checkpoint of directory.checkpoints) checkpoint.forget(names);
+      } catch (error) {
+        if (!(error instanceof DiskError)) throw error;
+        this.directoryFailed(directory, error);
+      }
+    }
+  }
+
+  private logFailed(hosted: HostedLog, error: Error): void {
+    const { directory, log } = hosted;
+    this.flush.forget(log);
+    this.options.onLogOffline?.(log, error);
+    if (error instanceof DiskError && error.kind === "full") this.upkeep.diskWasFull(hosted);
+    else this.checkDirectory(directory);
+  }
+
+  /** One log's trouble may be that of its directory. */
+  private checkDirectory(directory: LogDirectory): void {
+    if (directory.failure !== undefined || this.stopped) return;
+    const error = directory.probe();
+    if (error !== undefined) this.directoryFailed(directory, error);
+  }
+
+  private directoryFailed(directory: LogDirectory, error: DiskError): void {
+    if (directory.failure !== undefined) return;
+    const { logger } = this.around;
+    if (error.kind === "full" || error.kind === "handles") {
+      logger.error({ path: error.path, kind: error.kind }, "a checkpoint could not be written; it is tried again");
+      return;
+    }
+    directory.failure = error;
+    logger.error({ directory: directory.path, kind: error.kind, path: error.path }, "a log directory is offline");
+    for (const { log } of this.hosted.in(directory)) log.storageFailed(error);
+    this.options.onDirectoryOffline?.(directory.directoryId);
+  }
+
+  private async onDirectory(directory: LogDirectory, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.directoryFailed(directory, error);
+    }
+  }
+
+  /** Opens a log again that a full disk took offline; false as long as the disk is full. */
+  private async reopen(hosted: HostedLog): Promise<boolean> {
+    const { log, directory, name } = hosted;
+    if (!this.hosted.isCurrent(hosted) || directory.failure !== undefined) return true;
+    if (this.around.disk.volume(directory.path).usableBytes < this.settings.reopenUsableBytes) return false;
+    log.abandon();
+    const { path, topic, partition, topicId, config, recoveryPoint, logStartOffset, highWatermark } = log;
+    const { directoryId } = directory;
+    const marks = { cleanShutdown: false, recoveryPoint, logStartOffset, highWatermark };
+    const again = await openPartitionLog(this.around, {
+      path,
+      topic,
+      partition,
+      topicId,
+      directoryId,
+      config,
+      ...marks,
+    });
+    if (this.stopped || !this.hosted.isCurrent(hosted)) {
+      again.abandon();
+      return true;
+    }
+    this.host({ name, log: again, directory });
+    this.options.onLogReopened?.(again, log);
+    return true;
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Opens the logs that lie in a node's directories, a few at a time, and never for long in one turn.
+ *
+ * Owns: which directory holds what, with which checkpoints it is opened, and that two directories do not hold the same log.
+ * Leaves to openPartitionLog: what lies in it. A log that cannot be opened is remembered as failed; others live.
+ */
+import { KafkaError } from "../protocol/kafka-error.ts";
+import { partitionDirectoryName } from "./directory-name.ts";
+import { DiskError } from "./disk.ts";
+import type { HostedLog } from "./hosted-logs.ts";
+import type { LogSurroundings } from "./log/log-surroundings.ts";
+import { openPartitionLog } from "./log/open-partition-log.ts";
+import type { SegmentedLog } from "./log/segmented-log.ts";
+import type { LogConfig } from "./log-config.ts";
+import type { FoundDirectory, LogDirectory } from "./log-directory.ts";
+import { DirectoryRefused } from "./meta-properties.ts";
+import { TimeSlice } from "./time-slice.ts";
+
+/** The quorum's own log; it opens it itself. */
+const METADATA_TOPIC = "__cluster_metadata";
+/** Recovery reads off the loop: some logs wait while others are looked at. */
+const CONCURRENT_LOADS = 4;
+
+export interface LoadedLogs {
+  readonly logs: readonly HostedLog[];
+  /** Name and reason of those that could not be opened. */
+  readonly failed: ReadonlyMap<string, Error>;
+  /** Directories of logs that were deleted before the node stopped. */
+  readonly deleted: readonly FoundDirectory[];
+}
+
+/** @throws DirectoryRefused: two directories hold the same log. DiskError of a directory that cannot be listed goes to `directoryFailed`. */
+export async function loadLogs(
+  around: LogSurroundings,
+  directories: readonly LogDirectory[],
+  configOf: (topic: string) => LogConfig,
+  directoryFailed: (directory: LogDirectory, error: DiskError) => void,
+): Promise<LoadedLogs> {
+  const jobs: { readonly found: FoundDirectory; readonly directory: LogDirectory }[] = [];
+  const deleted: FoundDirectory[] = [];
+  const places = new Map<string, string>();
+  for (const directory of directories) {
+    for (const found of listOrFail(directory, directoryFailed)) {
+      const { topic, partition, state, path } = found;
+      if (topic === METADATA_TOPIC) continue;
+      if (state === "delete") deleted.push(found);
+      if (state === "stray" || state === "future") around.logger.warn({ path }, "a directory set aside is left alone");
+      if (state !== "current") continue;
+      const name = partitionDirectoryName(topic, partition);
+      const other = places.get(name);
+      if (other !== undefined)
+        throw new DirectoryRefused(`${other} and ${path} hold the same partition: remove one of them`);
+      places.set(name, path);
+      jobs.push({ found, directory });
+    }
+  }
+  const logs: HostedLog[] = [];
+  const failed = new Map<string, Error>();
+  const slice = new TimeSlice(around.clock);
+  const work = async (): Promise<void> => {
+    for (let job = jobs.pop(); job !== undefined; job = jobs.pop()) {
+      const { found, directory } = job;
+      const name = partitionDirectoryName(found.topic, found.partition);
+      try {
+        logs.push({ name, directory, log: await loadLog(around, found, directory, configOf(found.topic)) });
+      } catch (error) {
+        if (!(error instanceof DiskError || error instanceof KafkaError)) throw error;
+        around.logger.error(
+          { path: found.path, error: String(error) },
+          "a log cannot be opened: its partition is offline",
+        );
+        failed.set(name, error);
+      }
+      await slice.step();
+    }
+  };
+  jobs.reverse();
+  await Promise.all(Array.from({ length: CONCURRENT_LOADS }, work));
+  return { logs, failed, deleted };
+}
+
+/** Opens one log with what its directory's checkpoints say of it. @throws DiskError, KafkaError */
+export function loadLog(
+  around: LogSurroundings,
+  { topic, partition, path }: { readonly topic: string; readonly partition: number; readonly path: string },
+  directory: LogDirectory,
+  config: LogConfig,
+): Promise<SegmentedLog> {
+  const name = partitionDirectoryName(topic, partition);
+  return openPartitionLog(around, {
+    path,
+    topic,
+    partition,
+    directoryId: directory.directoryId,
+    config,
+    cleanShutdown: directory.lastShutdown.clean,
+    recoveryPoint: directory.recoveryPoints.offsets.get(name) ?? 0,
+    logStartOffset: directory.logStarts.offsets.get(name) ?? 0,
+    highWatermark: directory.highWatermarks.offsets.get(name) ?? 0,
+  });
+}
+
+function listOrFail(
+  directory: LogDirectory,
+  directoryFailed: (directory: LogDirectory, error: DiskError) => void,
+): FoundDirectory[] {
+  try {
+    return directory.list();
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    directoryFailed(directory, error);
+    return [];
+  }
+}
