@@ -40,11 +40,18 @@ export class EpochCheckpoint {
   private unsaved: readonly EpochEntry[] | undefined;
   private saving: Promise<void> | undefined;
   private stopped = false;
+  /** What the file holds, as far as known: opening a log drops epochs without a record, and its leader enters them again. */
+  private savedText: string | undefined;
 
   /** @param failed called when the disk refuses; nothing is tried again. */
   constructor(directory: PartitionDirectory, failed: (error: unknown) => void) {
     this.directory = directory;
     this.failed = failed;
+  }
+
+  /** The file holds these entries already. */
+  loaded(entries: readonly EpochEntry[]): void {
+    this.savedText = formatEpochs(entries);
   }
 
   /** Starts to save; the entries must not change afterwards. */
@@ -75,11 +82,14 @@ export class EpochCheckpoint {
         await Promise.resolve();
         if (this.unsaved !== undefined) continue;
         if (this.stopped) return;
-        directory.disk.writeFile(directory.pathOf(TEMPORARY_NAME), formatEpochs(entries));
+        const text = formatEpochs(entries);
+        if (text === this.savedText) continue;
+        directory.disk.writeFile(directory.pathOf(TEMPORARY_NAME), text);
         await directory.disk.syncFile(directory.pathOf(TEMPORARY_NAME));
         if (this.stopped) return;
         directory.rename(TEMPORARY_NAME, EPOCH_CHECKPOINT_NAME);
         await directory.syncNames();
+        this.savedText = text;
       }
     } catch (error) {
       const wasStopped = this.stopped;

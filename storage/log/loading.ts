@@ -14,6 +14,7 @@ import { LOG_SUFFIX, offsetFileName, offsetOfFileName, TRANSACTION_INDEX_SUFFIX 
 import { loadSnapshot, replayProducers } from "./producer-replay.ts";
 import { ProducerSnapshots } from "./producer-snapshots.ts";
 import { recoverSegments, removeSegmentsFrom } from "./recovery.ts";
+import { repairTransactionIndexes } from "./transaction-index-repair.ts";
 
 /** @throws DiskError; KafkaError UNSUPPORTED_FOR_MESSAGE_FORMAT for a log of before Kafka 0.11. */
 export async function loadLog(state: LogState, options: OpenLogOptions): Promise<void> {
@@ -47,9 +48,11 @@ export async function loadLog(state: LogState, options: OpenLogOptions): Promise
   }
   if (state.segments.length === 0) startAfresh(state, checkpointStart);
   state.logStartOffset = Math.max(checkpointStart, state.segments.first.baseOffset);
-  const wasCut = state.epochs.truncateFromEnd(state.logEndOffset);
-  if (state.epochs.truncateFromStart(state.logStartOffset) || wasCut) state.saveEpochs();
+  // Not saved: what has no record is dropped at each start.
+  state.epochs.truncateFromEnd(state.logEndOffset);
+  state.epochs.truncateFromStart(state.logStartOffset);
   if (needsProducers) loadProducers(state);
+  repairTransactionIndexes(state, state.segments.all);
   state.recoveryPoint = Math.min(recoveryPoint, state.logEndOffset);
   state.syncedEndOffset = state.recoveryPoint;
   state.setHighWatermark(options.highWatermark);
@@ -87,7 +90,10 @@ function startAfresh(state: LogState, offset: number): void {
 function loadEpochs(state: LogState): void {
   const stored = readEpochCheckpoint(state.directory);
   state.epochs = new LeaderEpochs(stored ?? []);
-  if (stored !== undefined && formatEpochs(stored) === formatEpochs(state.epochs.all)) return;
+  if (stored !== undefined && formatEpochs(stored) === formatEpochs(state.epochs.all)) {
+    state.epochCheckpoint.loaded(stored);
+    return;
+  }
   if (stored !== undefined) state.epochs.clear();
   for (const segment of state.segments.all) {
     const scan = new HeaderScan(segment.log, 0, segment.sizeBytes);

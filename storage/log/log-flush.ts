@@ -28,7 +28,7 @@ export class LogFlush {
   private unsyncedRecords = 0;
   private bytesSinceSnapshot = 0;
   /** Segments that grow no more and were not synced since. */
-  private readonly sealed = new Set<Segment>();
+  private sealed: Segment[] = [];
   /** Offset of a snapshot that belongs to no segment: the next one takes its place. */
   private extraSnapshot: number | undefined;
   private running: { readonly changes: number; readonly done: Promise<void> } | undefined;
@@ -37,8 +37,6 @@ export class LogFlush {
   private changes = 0;
   /** Where the flush that runs will have got; a truncation lowers it. */
   private reachedOffset = 0;
-  /** The active segment was written or cut since its last sync. */
-  private isDirty = false;
   private stopped = false;
 
   /** @param failed called when the disk refuses. */
@@ -46,18 +44,17 @@ export class LogFlush {
     this.state = state;
     this.failed = failed;
     if (state.recoveryPoint < state.logEndOffset) {
-      this.isDirty = true;
       this.unsyncedBytes = 1;
       this.unsyncedSinceMs = state.around.clock.monotonicMs();
-      for (const segment of state.segments.all.slice(0, -1)) {
-        if (segment.baseOffset >= state.recoveryPoint) this.sealed.add(segment);
+      for (const segment of state.segments.all.slice(Math.max(0, state.segments.floorIndex(state.recoveryPoint)))) {
+        segment.assumeUnsynced();
+        if (segment !== state.segments.active) this.sealed.push(segment);
       }
     }
   }
 
   appended(sizeBytes: number, recordCount: number): void {
     this.changes++;
-    this.isDirty = true;
     this.bytesSinceSnapshot += sizeBytes;
     this.unsyncedRecords += recordCount;
     const wereNone = this.unsyncedBytes === 0;
@@ -71,14 +68,13 @@ export class LogFlush {
   }
 
   rolled(segment: Segment): void {
-    this.sealed.add(segment);
+    this.sealed.push(segment);
     this.bytesSinceSnapshot = 0;
     this.replaceExtraSnapshot(undefined);
   }
 
   truncatedTo(offset: number): void {
     this.changes++;
-    this.isDirty = true;
     this.reachedOffset = Math.min(this.reachedOffset, offset);
     this.extraSnapshot = undefined;
   }
@@ -122,10 +118,8 @@ export class LogFlush {
     this.unsyncedSinceMs = undefined;
     try {
       if (this.bytesSinceSnapshot >= SNAPSHOT_INTERVAL_BYTES) this.takeExtraSnapshot();
-      const { isDirty } = this;
-      this.isDirty = false;
       await this.syncSealed();
-      if (isDirty) await this.sync(active, false);
+      await this.sync(active, false);
       await state.snapshots.sync();
       await state.directory.syncNames();
       await state.epochCheckpoint.saved();
@@ -139,10 +133,7 @@ export class LogFlush {
   }
 
   private async syncSealed(): Promise<void> {
-    for (const segment of [...this.sealed]) {
-      await this.sync(segment, true);
-      this.sealed.delete(segment);
-    }
+    for (const segment of this.sealed.splice(0)) await this.sync(segment, true);
   }
 
   /** A segment that was deleted meanwhile needs no sync, and cannot be synced (KAFKA-19571). */

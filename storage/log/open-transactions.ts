@@ -14,11 +14,14 @@ export interface CompletedTransaction {
   readonly isAborted: boolean;
 }
 
+/** Never written to. */
+const NONE = new Map<number, number>();
+
 export class OpenTransactions {
-  /** First offset to producer id. */
-  private readonly undecided = new Map<number, number>();
+  /** First offset to producer id. Most logs never see a transaction: the maps are made for the first one. */
+  private undecided: Map<number, number> = NONE;
   /** First offset to the marker's. */
-  private readonly unreplicated = new Map<number, number>();
+  private unreplicated: Map<number, number> = NONE;
 
   /** First offset of the earliest transaction without a marker; undefined when there is none. */
   get firstUndecidedOffset(): number | undefined {
@@ -36,6 +39,7 @@ export class OpenTransactions {
   }
 
   open(producerId: number, firstOffset: number): void {
+    if (this.undecided === NONE) this.undecided = new Map();
     this.undecided.set(firstOffset, producerId);
   }
 
@@ -51,6 +55,7 @@ export class OpenTransactions {
   complete({ firstOffset, lastOffset }: CompletedTransaction): void {
     const wasOpen = this.undecided.delete(firstOffset);
     assert(wasOpen, "a transaction ends that was not open");
+    if (this.unreplicated === NONE) this.unreplicated = new Map();
     this.unreplicated.set(firstOffset, lastOffset);
   }
 
@@ -62,7 +67,7 @@ export class OpenTransactions {
   }
 
   clear(): void {
-    this.undecided.clear();
-    this.unreplicated.clear();
+    this.undecided = NONE;
+    this.unreplicated = NONE;
   }
 }

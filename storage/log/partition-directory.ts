@@ -41,7 +41,7 @@ export class PartitionDirectory {
   private location: string;
   private ownNameChanged = false;
   private namesChanged: boolean;
-  private readonly unsyncedFiles = new Set<string>();
+  private unsyncedFiles: string[] = [];
 
   /** @param isSynced whether the names in it are known to be on the device. */
   constructor(disk: Disk, path: string, isSynced: boolean) {
@@ -90,7 +90,7 @@ export class PartitionDirectory {
   replace(name: string, content: string): void {
     this.disk.writeFile(`${this.pathOf(name)}.tmp`, content);
     this.rename(`${name}.tmp`, name);
-    this.unsyncedFiles.add(name);
+    if (!this.unsyncedFiles.includes(name)) this.unsyncedFiles.push(name);
   }
 
   /** The directory is new where it lies: its own name must reach the device as well. */
@@ -107,8 +107,7 @@ export class PartitionDirectory {
 
   /** Names made, changed and removed before the call are on the device when it resolves, and files that were replaced. */
   async syncNames(): Promise<void> {
-    for (const name of this.unsyncedFiles) {
-      this.unsyncedFiles.delete(name);
+    for (let name = this.unsyncedFiles.pop(); name !== undefined; name = this.unsyncedFiles.pop()) {
       await this.disk.syncFile(this.pathOf(name));
     }
     if (this.ownNameChanged) {

@@ -18,11 +18,16 @@ const VERSION = 1;
 const VERSION_BYTES = 2;
 const ENTRIES_AT = 6;
 
+export interface SnapshotContent {
+  readonly endOffset: number;
+  readonly entries: ProducerEntry[];
+}
+
 export class ProducerSnapshots {
   private readonly directory: PartitionDirectory;
   /** Ascending. */
   private readonly offsets: number[];
-  private readonly unsynced = new Set<number>();
+  private readonly unsynced: number[] = [];
 
   /** @param offsets of the files that are there. */
   constructor(directory: PartitionDirectory, offsets: readonly number[]) {
@@ -45,15 +50,25 @@ export class ProducerSnapshots {
     if (endOffset <= (this.newestOffset ?? logStartOffset)) return;
     this.directory.disk.writeFile(this.pathOf(endOffset), encodeSnapshot(state.entries));
     this.offsets.push(endOffset);
-    this.unsynced.add(endOffset);
+    this.unsynced.push(endOffset);
   }
 
   /** The entries of the newest snapshot; files that are damaged are removed on the way. Undefined when there is none. */
-  readNewest(nowMs: number): { readonly endOffset: number; readonly entries: ProducerEntry[] } | undefined {
+  readNewest(nowMs: number): SnapshotContent | undefined {
     for (let offset = this.newestOffset; offset !== undefined; offset = this.newestOffset) {
       const entries = decodeSnapshot(this.directory.disk.readFile(this.pathOf(offset)), nowMs);
       if (entries !== undefined) return { endOffset: offset, entries };
       this.remove(offset);
+    }
+    return undefined;
+  }
+
+  /** The entries of the newest snapshot at or below an offset; one that is damaged is passed over. */
+  readAtOrBelow(offset: number, nowMs: number): SnapshotContent | undefined {
+    for (const endOffset of [...this.offsets].reverse()) {
+      if (endOffset > offset) continue;
+      const entries = decodeSnapshot(this.directory.disk.readFile(this.pathOf(endOffset)), nowMs);
+      if (entries !== undefined) return { endOffset, entries };
     }
     return undefined;
   }
@@ -83,7 +98,6 @@ export class ProducerSnapshots {
     const index = this.offsets.indexOf(offset);
     if (index < 0) return undefined;
     this.offsets.splice(index, 1);
-    this.unsynced.delete(offset);
     return offsetFileName(offset, SNAPSHOT_SUFFIX);
   }
 
@@ -94,14 +108,14 @@ export class ProducerSnapshots {
 
   /** Snapshots taken before the call are on the device when it resolves (KAFKA-9892). */
   async sync(): Promise<void> {
-    for (const offset of [...this.unsynced]) {
+    for (const offset of this.unsynced.splice(0)) {
+      if (!this.offsets.includes(offset)) continue;
       try {
         await this.directory.disk.syncFile(this.pathOf(offset));
       } catch (error) {
         // One that was removed meanwhile needs no sync.
-        if (this.unsynced.has(offset)) throw error;
+        if (this.offsets.includes(offset)) throw error;
       }
-      this.unsynced.delete(offset);
     }
   }
 

@@ -110,7 +110,10 @@ async function recoverSegment(state: LogState, segment: Segment, start: ScanStar
     offset = batch.nextOffset;
     validEnd = scan.validEnd;
   }
-  if (validEnd < sizeBytes) segment.log.truncate(validEnd);
+  if (validEnd < sizeBytes) {
+    segment.log.truncate(validEnd);
+    segment.assumeUnsynced();
+  }
   segment.seal();
   state.logEndOffset = offset;
   state.producers.endOffset = offset;

@@ -25,7 +25,7 @@ export class DeferredDeletes {
   private readonly directory: PartitionDirectory;
   private readonly clock: Clock;
   private readonly failed: (error: unknown) => void;
-  private readonly timers = new Map<Timer, string[]>();
+  private timers: Map<Timer, string[]> | undefined;
 
   /** @param failed called when the disk refuses. */
   constructor(directory: PartitionDirectory, clock: Clock, failed: (error: unknown) => void) {
@@ -51,28 +51,29 @@ export class DeferredDeletes {
 
   /** What waits goes now: nobody reads any more. */
   removeAll(): void {
-    for (const [timer, names] of this.timers) {
+    for (const [timer, names] of this.timers ?? []) {
       timer.cancel();
       for (const name of names) this.directory.remove(name);
     }
-    this.timers.clear();
+    this.timers = undefined;
   }
 
   /** What waits stays on the disk; the next one who opens the log removes it. */
   stop(): void {
-    for (const timer of this.timers.keys()) timer.cancel();
-    this.timers.clear();
+    for (const timer of this.timers?.keys() ?? []) timer.cancel();
+    this.timers = undefined;
   }
 
   private removeLater(names: string[], delayMs: number): void {
     const timer = this.clock.after(delayMs, () => {
-      this.timers.delete(timer);
+      this.timers?.delete(timer);
       try {
         for (const name of names) this.directory.remove(name);
       } catch (error) {
         this.failed(error);
       }
     });
+    this.timers ??= new Map();
     this.timers.set(timer, names);
   }
 }

@@ -51,6 +51,8 @@ export class Segment {
   private readonly settings: { readonly config: LogConfig };
   private suffix: string;
   private file: DiskFile | undefined;
+  /** Batches were written or cut since the last sync. */
+  private needsSync = false;
   private indexesChecked = false;
   private bytesSinceIndexEntry = 0;
   /** Undefined until it is asked for. */
@@ -137,6 +139,7 @@ export class Segment {
 
   /** Appends whole batches; to be followed by `noteBatch` for each. Returns the position of the first. @throws DiskError */
   append(chunks: readonly Buffer[]): number {
+    this.needsSync = true;
     return this.log.append(chunks);
   }
 
@@ -222,6 +225,7 @@ export class Segment {
 
   /** Cuts the file and forgets what was known of its end; the indexes are the caller's. */
   cut(sizeBytes: number): void {
+    this.needsSync = true;
     this.log.truncate(sizeBytes);
     if (sizeBytes === 0) this.firstTimestamp = undefined;
     this.bytesSinceIndexEntry = 0;
@@ -287,9 +291,17 @@ export class Segment {
     await this.timeIndex.entries.sync();
   }
 
+  /** Its batches may not be on the device: an earlier run wrote them. */
+  assumeUnsynced(): void {
+    this.needsSync = true;
+  }
+
   /** Batches, and what cannot be made anew from them alone, are on the device when it resolves. */
   async syncBatches(): Promise<void> {
-    await this.log.sync();
+    if (this.needsSync) {
+      this.needsSync = false;
+      await this.log.sync();
+    }
     await this.transactionIndex.sync();
   }
 

@@ -17,14 +17,15 @@ export interface OpenVerification extends TransactionVerification {
 }
 
 export class TransactionVerifications {
-  private readonly byProducer = new Map<number, OpenVerification>();
+  /** Made for the first one: most logs never see a transaction. */
+  private byProducer: Map<number, OpenVerification> | undefined;
 
   of(producerId: number): OpenVerification | undefined {
-    return this.byProducer.get(producerId);
+    return this.byProducer?.get(producerId);
   }
 
   isCurrent(producerId: number, verification: TransactionVerification | undefined): boolean {
-    return verification !== undefined && this.byProducer.get(producerId) === verification;
+    return verification !== undefined && this.of(producerId) === verification;
   }
 
   /** The producer's verification: the one under way, or a new one. */
@@ -35,6 +36,7 @@ export class TransactionVerifications {
     supportsEpochBump: boolean,
     nowMs: number,
   ): TransactionVerification {
+    this.byProducer ??= new Map();
     let open = this.byProducer.get(producerId);
     if (open === undefined) {
       open = {
@@ -56,12 +58,12 @@ export class TransactionVerifications {
   }
 
   forget(producerId: number): void {
-    if (this.byProducer.size > 0) this.byProducer.delete(producerId);
+    this.byProducer?.delete(producerId);
   }
 
   expire(nowMs: number, maxAgeMs: number): void {
-    for (const [producerId, { startedMs }] of this.byProducer) {
-      if (nowMs - startedMs >= maxAgeMs) this.byProducer.delete(producerId);
+    for (const [producerId, { startedMs }] of this.byProducer ?? []) {
+      if (nowMs - startedMs >= maxAgeMs) this.forget(producerId);
     }
   }
 }

@@ -1,0 +1,53 @@
+/**
+ * Makes transaction indexes anew that do not say what the batches say.
+ *
+ * They have no checksum: an entry is believed when it is in order and its marker lies where it says. What they hold follows from
+ * the batches and the producers as of the segment's start.
+ */
+import { HeaderScan } from "./header-scan.ts";
+import type { LogState } from "./log-state.ts";
+import { replayProducers } from "./producer-replay.ts";
+import { ProducerState } from "./producer-state.ts";
+import type { Segment } from "./segment.ts";
+
+/** Looks at the index of each segment that has one. @param segments ascending. */
+export function repairTransactionIndexes(state: LogState, segments: readonly Segment[]): void {
+  for (const [index, segment] of segments.entries()) {
+    const { transactionIndex } = segment;
+    if (!transactionIndex.exists) continue;
+    const endOffset = segments[index + 1]?.baseOffset ?? Number.POSITIVE_INFINITY;
+    if (transactionIndex.isSound(endOffset) && hasItsMarkers(segment)) continue;
+    state.around.logger.warn(
+      { directory: state.directory.path, segment: segment.baseOffset },
+      "a transaction index is damaged and made anew",
+    );
+    rebuild(state, segment);
+  }
+}
+
+function hasItsMarkers(segment: Segment): boolean {
+  return segment.transactionIndex.all().every(({ lastOffset, producerId }) => {
+    const span = segment.locate(lastOffset);
+    if (span === undefined) return false;
+    const batch = HeaderScan.lookup(segment.log, span.position, segment.sizeBytes).next();
+    return batch?.isControl === true && batch.producerId === producerId;
+  });
+}
+
+function rebuild(state: LogState, segment: Segment): void {
+  const nowMs = state.around.clock.monotonicMs();
+  const producers = new ProducerState(state.around.producerLimits);
+  const snapshot = state.snapshots.readAtOrBelow(segment.baseOffset, nowMs);
+  if (snapshot === undefined) producers.clear(state.segments.first.baseOffset);
+  else producers.load(snapshot.entries, snapshot.endOffset);
+  replayProducers(producers, state.segments, segment.baseOffset, nowMs);
+  segment.transactionIndex.clear();
+  const scan = new HeaderScan(segment.log, 0, segment.sizeBytes);
+  for (let batch = scan.next(); batch !== undefined; batch = scan.next()) {
+    const completed = producers.apply(batch, scan.markerOf(batch), nowMs);
+    if (completed === undefined) continue;
+    const lastStableOffset = producers.transactions.lastStableOffsetAfter(completed);
+    if (completed.isAborted) segment.transactionIndex.append({ ...completed, lastStableOffset });
+    producers.transactions.complete(completed);
+  }
+}

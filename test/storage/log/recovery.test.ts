@@ -1,0 +1,462 @@
+/** Opening what a crash left: on the device, in the page cache, half done. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { ErrorCode } from "../../../protocol/error-codes.ts";
+import type { Disk } from "../../../storage/disk.ts";
+import { MemoryDisk } from "../../../storage/memory-disk.ts";
+import { NodeDisk } from "../../../storage/node-disk.ts";
+import {
+  append,
+  appendMarker,
+  appendTransactional,
+  batchesIn,
+  batchOf,
+  batchOfSize,
+  codeOf,
+  type Fixture,
+  fileNames,
+  LOG_PATH,
+  openLog,
+  producerBatch,
+  readAll,
+  readBytes,
+  reopenAfterClose,
+  reopenAfterKill,
+  surroundings,
+  valuesOf,
+} from "./log-fixture.ts";
+
+const T = 1_700_000_000_000;
+const LOG = `${LOG_PATH}/00000000000000000000.log`;
+
+/** Writes what is left of a log's file into a fresh disk, and opens it as after a crash. */
+async function openWith(content: Buffer, options: { recoveryPoint?: number; path?: string; disk?: Disk } = {}) {
+  const { path = LOG_PATH, disk = new MemoryDisk(), recoveryPoint = 0 } = options;
+  const around = surroundings({ disk, tailBytes: 0 });
+  disk.makeDirectory(path);
+  disk.writeFile(`${path}/00000000000000000000.log`, content);
+  return { around, log: await openLog(around, { path, cleanShutdown: false, recoveryPoint }) };
+}
+
+const threeBatches = () => [
+  batchOf(["a", "b"], { baseOffset: 0, partitionLeaderEpoch: 2 }),
+  batchOf(["c"], { baseOffset: 2, partitionLeaderEpoch: 2 }),
+  producerBatch(7, 1, 0, 2, { baseOffset: 3, partitionLeaderEpoch: 5 }),
+];
+
+describe("R73: a power cut at every byte of an append", () => {
+  it.each(["memory", "real"])("on a %s disk the whole batches are left, and the log goes on", async (kind) => {
+    const batches = threeBatches();
+    const all = Buffer.concat(batches);
+    const last = all.length - (batches[2] as Buffer).length;
+    for (let sizeBytes = last; sizeBytes <= all.length; sizeBytes++) {
+      const root = kind === "real" ? mkdtempSync(join(tmpdir(), "power-cut-")) : "/data";
+      const disk = kind === "real" ? new NodeDisk() : new MemoryDisk();
+      const { log } = await openWith(all.subarray(0, sizeBytes), { disk, path: `${root}/topic-0` });
+      const isWhole = sizeBytes === all.length;
+      expect(log.logEndOffset).toBe(isWhole ? 5 : 3);
+      expect(log.sizeBytes).toBe(isWhole ? all.length : last);
+      expect(log.leaderEpochs.map((entry) => entry.leaderEpoch)).toEqual(isWhole ? [2, 5] : [2]);
+      expect(log.producers().length).toBe(isWhole ? 1 : 0);
+      expect(append(log, batchOf(["new"])).baseOffset).toBe(log.logEndOffset - 1);
+      expect((await valuesOf(log)).slice(0, 3)).toEqual(["a@0", "b@1", "c@2"]);
+      await log.close();
+      if (kind === "real") rmSync(root, { recursive: true });
+    }
+  });
+
+  it("also when the cut is followed by zeros, noise, or an older batch", async () => {
+    const batches = threeBatches();
+    const whole = Buffer.concat(batches.slice(0, 2));
+    const torn = batches[2] as Buffer;
+    const noise = Buffer.from(Array.from({ length: 5000 }, (_, i) => (i * 7919) & 0xff));
+    for (const rest of [Buffer.alloc(5000), noise, batches[0] as Buffer]) {
+      for (const keep of [0, 11, 12, 17, 60, 61, torn.length - 5]) {
+        const { log } = await openWith(Buffer.concat([whole, torn.subarray(0, keep), rest]));
+        expect(log.logEndOffset).toBe(3);
+        expect(log.sizeBytes).toBe(whole.length);
+        await log.close();
+      }
+    }
+  });
+
+  it("also when the cut leaves a page of zeros in the middle of a large batch", async () => {
+    const first = batchOf(["a"], { baseOffset: 0 });
+    const large = batchOfSize(3_000_000, { baseOffset: 1 });
+    const after = batchOf(["z"], { baseOffset: 2 });
+    const all = Buffer.concat([first, large, after]);
+    const { log: intact } = await openWith(all);
+    expect(intact.logEndOffset).toBe(3);
+    await intact.close();
+    all.fill(0, 2_000_000, 2_004_096);
+    const { log } = await openWith(all);
+    expect([log.logEndOffset, log.sizeBytes]).toEqual([1, first.length]);
+    await log.close();
+  });
+});
+
+describe("B93: segments that are none", () => {
+  const cases: [string, () => Buffer, number][] = [
+    ["no byte", () => Buffer.alloc(0), 0],
+    ["3 bytes", () => Buffer.alloc(3), 0],
+    ["zeros", () => Buffer.alloc(4096), 0],
+    ["a length that is too small", () => withLength(20), 0],
+    ["a negative length", () => withLength(-5), 0],
+    ["a length beyond the file", () => withLength(10_000), 0],
+    ["a huge length", () => withLength(2 ** 31 - 1), 0],
+    ["a wrong CRC", () => flipped(80), 0],
+    ["an offset below the base", () => batchOf(["a"], { baseOffset: -3 }), 0],
+    ["a count that lies, with the right CRC", () => batchOf(["a", "b"], { baseOffset: 4 }), 6],
+  ];
+
+  function withLength(length: number): Buffer {
+    const batch = batchOf(["a", "b"]);
+    batch.writeInt32BE(length, 8);
+    return batch;
+  }
+
+  function flipped(at: number): Buffer {
+    const batch = batchOf(["a", "b"]);
+    batch.writeUInt8(batch.readUInt8(at) ^ 4, at);
+    return batch;
+  }
+
+  it.each(cases)("%s", async (_, content, logEndOffset) => {
+    const { log } = await openWith(content());
+    expect(log.logEndOffset).toBe(logEndOffset);
+    append(log, batchOf(["next"]));
+    expect((await valuesOf(log)).at(-1)).toBe(`next@${logEndOffset}`);
+    await log.close();
+  });
+
+  it("R94: messages of before Kafka 0.11 are refused by name", async () => {
+    const legacy = Buffer.alloc(80);
+    for (const at of [0, 40]) {
+      legacy.writeInt32BE(28, at + 8);
+      legacy.writeInt8(1, at + 16);
+    }
+    expect(await codeOf(() => openWith(legacy))).toBe(ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT);
+  });
+
+  it("a directory where a file should be takes no part, other names neither", async () => {
+    const around = surroundings();
+    around.disk.makeDirectory(`${LOG_PATH}/00000000000000000007.log`);
+    for (const name of [
+      "0.log",
+      "x.log",
+      "00000000000000000009.txt",
+      "99999999999999999999.log",
+      "00000000000000000003.index",
+    ]) {
+      around.disk.writeFile(`${LOG_PATH}/${name}`, "?");
+    }
+    const log = await openLog(around, { cleanShutdown: false });
+    append(log, batchOf(["a"]));
+    expect(await valuesOf(log)).toEqual(["a@0"]);
+    expect(fileNames(around)).not.toContain("00000000000000000003.index");
+    expect(fileNames(around)).toContain("x.log");
+    await log.close();
+  });
+
+  it("after an orderly stop, too, bytes behind the last batch are cut", async () => {
+    const around = surroundings();
+    const log = await openLog(around);
+    append(log, batchOf(["a"]));
+    append(log, batchOf(["b"]));
+    await log.close();
+    const bytes = around.disk.readFile(LOG);
+    for (const content of [bytes.subarray(0, -3), Buffer.concat([bytes.subarray(0, -3), Buffer.alloc(9)])]) {
+      around.disk.writeFile(LOG, content);
+      const again = await openLog(around);
+      expect(await valuesOf(again)).toEqual(["a@0"]);
+      await again.close();
+    }
+  });
+
+  it("another topic's directory is not opened", async () => {
+    const around = surroundings();
+    await (await openLog(around)).close();
+    expect(await codeOf(() => openLog(around, { topicId: "b3RoZXItdG9waWMtaWQtIQ" }))).toBe(
+      ErrorCode.INCONSISTENT_TOPIC_ID,
+    );
+    const log = await openLog(around, { topicId: undefined });
+    expect(log.topicId).toBe("bG9nLXRlc3QtdG9waWMtaQ");
+    await log.close();
+  });
+});
+
+describe("after a kill", () => {
+  it("everything that was appended is there, with its producers, epochs and indexes", async () => {
+    const around = surroundings();
+    const config = { segmentBytes: 2000, indexIntervalBytes: 200 };
+    const log = await openLog(around, { config });
+    for (let i = 0; i < 100; i++) {
+      log.startLeaderEpoch(Math.floor(i / 30));
+      append(log, producerBatch(i % 4, 0, Math.floor(i / 4)), { leaderEpoch: Math.floor(i / 30) });
+      if (i === 40) await log.flush();
+    }
+    const [before, epochs, producers] = [await readAll(log), log.leaderEpochs, log.producers()];
+    expect(log.recoveryPoint).toBe(41);
+    const again = await reopenAfterKill(around, log, { config });
+    expect(await readAll(again)).toEqual(before);
+    expect(again.leaderEpochs).toEqual(epochs);
+    expect(again.producers().sort((a, b) => a.producerId - b.producerId)).toEqual(producers);
+    // R78: what was only in the page cache is not on the device for having been read.
+    expect([again.recoveryPoint, again.syncedEndOffset]).toEqual([41, 41]);
+    expect(again.unsyncedBytes).toBeGreaterThan(0);
+    await again.flush();
+    expect(again.recoveryPoint).toBe(100);
+    await again.close();
+  });
+
+  it("only what lies behind the recovery point is read", async () => {
+    const around = surroundings();
+    const log = await openLog(around, { config: { segmentBytes: 1000 } });
+    for (let i = 0; i < 60; i++) append(log, batchOf([`v${i}`]));
+    await log.flush();
+    for (let i = 60; i < 70; i++) append(log, batchOf([`v${i}`]));
+    const damaged = log.segments.length - 2;
+    const hurt = log.segments[damaged]?.baseOffset as number;
+    expect(hurt).toBeGreaterThan(0);
+    const path = `${LOG_PATH}/${String(hurt).padStart(20, "0")}.log`;
+    const bytes = around.disk.readFile(path);
+    bytes.writeUInt8(bytes.readUInt8(70) ^ 1, 70);
+    around.disk.writeFile(path, bytes);
+    const again = await reopenAfterKill(around, log, { config: { segmentBytes: 1000 } });
+    // Damage before it is found when it is read, not when the log is opened.
+    expect(again.logEndOffset).toBe(70);
+    await again.close();
+  });
+
+  it("R78: a recovery point beyond the log, within a batch, or below its start is no harm", async () => {
+    for (const recoveryPoint of [0, 1, 3, 5, 6, 7, 1000]) {
+      const around = surroundings();
+      const log = await openLog(around, { config: { indexIntervalBytes: 10 } });
+      for (let i = 0; i < 3; i++) append(log, batchOf(["a", "b"]));
+      log.abandon();
+      const again = await openLog(around, { cleanShutdown: false, recoveryPoint });
+      expect([again.logEndOffset, again.recoveryPoint]).toEqual([6, Math.min(recoveryPoint, 6)]);
+      expect((await readAll(again)).length).toBe(6);
+      await again.close();
+    }
+  });
+
+  it("damage in a segment behind the recovery point ends the log there, later segments go", async () => {
+    const around = surroundings();
+    const log = await openLog(around, { config: { segmentBytes: 250 } });
+    for (let i = 0; i < 9; i++) append(log, producerBatch(1, 0, i));
+    const bases = log.segments.map((segment) => segment.baseOffset);
+    const second = bases[1] as number;
+    const path = `${LOG_PATH}/${String(second).padStart(20, "0")}.log`;
+    const bytes = around.disk.readFile(path);
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+    around.disk.writeFile(path, bytes);
+    const again = await reopenAfterKill(around, log);
+    const end = (bases[2] as number) - 1;
+    expect(again.logEndOffset).toBe(end);
+    expect(again.segments.map((segment) => segment.baseOffset)).toEqual(bases.slice(0, 2));
+    expect(again.producers()[0]?.lastSequence).toBe(end - 1);
+    expect(
+      fileNames(around).filter((name) => name > `${String(end + 1).padStart(20, "0")}` && /^\d/.test(name)),
+    ).toEqual([]);
+    append(again, producerBatch(1, 0, end));
+    await again.close();
+  });
+
+  it("a log whose end lies below its start is dropped", async () => {
+    const around = surroundings();
+    const log = await openLog(around);
+    append(log, producerBatch(1, 0, 0));
+    log.abandon();
+    const again = await openLog(around, { cleanShutdown: false, logStartOffset: 9 });
+    expect([again.logStartOffset, again.logEndOffset, again.producers().length]).toEqual([9, 9, 0]);
+    append(again, batchOf(["a"]));
+    expect(await valuesOf(again)).toEqual(["a@9"]);
+    await again.close();
+  });
+
+  it("R75: a transaction index that lies is made anew", async () => {
+    const damages: [string, (bytes: Buffer) => Buffer][] = [
+      ["cut", (bytes) => bytes.subarray(0, 50)],
+      ["empty", () => Buffer.alloc(34)],
+      ["version", (bytes) => flip(bytes, 1)],
+      ["producer id", (bytes) => flip(bytes, 9)],
+      ["marker offset", (bytes) => flip(bytes, 25)],
+      ["order", (bytes) => Buffer.concat([bytes.subarray(34, 68), bytes.subarray(0, 34), bytes.subarray(68)])],
+    ];
+    const index = LOG.replace(".log", ".txnindex");
+    for (const stop of [reopenAfterClose, reopenAfterKill]) {
+      for (const [name, damage] of damages) {
+        const around = surroundings();
+        let log = await openLog(around);
+        append(log, batchOf(["plain"]));
+        for (let i = 0; i < 3; i++) {
+          appendTransactional(log, 1, 0, i); // 1, 4, 7
+          appendTransactional(log, 2, 0, i); // 2, 5, 8
+          appendMarker(log, i === 1, 1, 0); // 3, 6, 9
+        }
+        appendMarker(log, false, 2, 0); // 10
+        const listed = async () => {
+          const read = await log.read(0, {
+            maxBytes: 1 << 20,
+            upToOffset: 11,
+            minOneBatch: true,
+            abortedTransactions: true,
+          });
+          read.release();
+          return read.abortedTransactions;
+        };
+        const expected = await listed();
+        expect(expected).toHaveLength(3);
+        const whole = around.disk.readFile(index);
+        await log.flush();
+        around.disk.writeFile(index, damage(Buffer.from(whole)));
+        log = await stop(around, log);
+        expect(await listed(), name).toEqual(expected);
+        expect(around.disk.readFile(index).toString("hex"), name).toBe(whole.toString("hex"));
+        await log.close();
+      }
+    }
+    function flip(bytes: Buffer, at: number): Buffer {
+      bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+      return bytes;
+    }
+  });
+
+  it("R75: snapshots that are damaged give way to older ones, or to the log", async () => {
+    const around = surroundings();
+    const log = await openLog(around, { config: { segmentBytes: 400 } });
+    for (let i = 0; i < 12; i++) append(log, producerBatch(i % 2, 0, Math.floor(i / 2)));
+    const producers = log.producers();
+    await log.close();
+    const snapshots = fileNames(around).filter((name) => name.endsWith(".snapshot"));
+    expect(snapshots.length).toBeGreaterThan(2);
+    for (const [index, name] of snapshots.reverse().entries()) {
+      around.disk.writeFile(`${LOG_PATH}/${name}`, Buffer.from("damaged"));
+      const again = await openLog(around, { cleanShutdown: index % 2 === 0 });
+      expect(again.producers().sort((a, b) => a.producerId - b.producerId)).toEqual(producers);
+      again.abandon();
+    }
+  });
+});
+
+describe("R76: what a crash left of cleaning and deleting", () => {
+  const files = (around: Fixture) => fileNames(around).filter((name) => /^\d/.test(name));
+  const put = (around: Fixture, name: string, content: Buffer | string) =>
+    around.disk.writeFile(`${LOG_PATH}/${name}`, content);
+  const name = (offset: number, suffix: string) => `${String(offset).padStart(20, "0")}${suffix}`;
+  /** Three segments: 0-1, 2-3 and the active one with 4-5. */
+  async function threeSegments(): Promise<Fixture> {
+    const around = surroundings();
+    const log = await openLog(around);
+    for (let i = 0; i < 3; i++) {
+      append(log, producerBatch(1, 0, 2 * i, 2));
+      if (i < 2) log.roll();
+    }
+    await log.close();
+    return around;
+  }
+
+  it("files that were to be deleted go", async () => {
+    const around = await threeSegments();
+    for (const suffix of [".log", ".index", ".timeindex", ".txnindex", ".snapshot"])
+      put(around, name(7, `${suffix}.deleted`), "x");
+    put(around, "00000000000000000007-0000000001.checkpoint.deleted", "x");
+    const log = await openLog(around);
+    expect(fileNames(around).filter((file) => file.endsWith(".deleted"))).toEqual([
+      "00000000000000000007-0000000001.checkpoint.deleted",
+    ]);
+    expect((await readAll(log)).length).toBe(6);
+    await log.close();
+  });
+
+  it("what was being cleaned is dropped, and what was swapped beside it", async () => {
+    const around = await threeSegments();
+    const before = files(around);
+    put(around, name(0, ".log.cleaned"), batchOf(["cleaned"]));
+    put(around, name(0, ".index.swap"), "");
+    put(around, name(2, ".log.swap"), batchOf(["swapped"], { baseOffset: 2 }));
+    const log = await openLog(around);
+    expect(files(around)).toEqual(before);
+    expect((await valuesOf(log))[0]).toBe("p1 0@0");
+    await log.close();
+  });
+
+  it("what was cleaned replaces the segments it was made from, at each step of the swap", async () => {
+    const cleaned = batchOf([{ key: "k", value: "kept", timestamp: T }], { baseOffset: 3, partitionLeaderEpoch: 0 });
+    const steps: ((around: Fixture) => void)[] = [
+      () => {},
+      (around) => around.disk.rename(`${LOG_PATH}/${name(0, ".log")}`, `${LOG_PATH}/${name(0, ".log.deleted")}`),
+      (around) => {
+        for (const offset of [0, 2]) {
+          for (const suffix of [".log", ".index", ".timeindex"]) {
+            around.disk.rename(
+              `${LOG_PATH}/${name(offset, suffix)}`,
+              `${LOG_PATH}/${name(offset, `${suffix}.deleted`)}`,
+            );
+          }
+        }
+      },
+    ];
+    for (const stopped of steps) {
+      const around = await threeSegments();
+      put(around, name(0, ".log.swap"), cleaned);
+      put(around, name(0, ".index.swap"), "");
+      put(around, name(0, ".timeindex.swap"), "");
+      stopped(around);
+      const log = await openLog(around);
+      expect(await valuesOf(log)).toEqual(["kept@3", "p1 4@4", "p1 5@5"]);
+      expect(log.segments.map((segment) => segment.baseOffset)).toEqual([0, 4]);
+      expect(files(around).filter((file) => /swap|deleted/.test(file))).toEqual([]);
+      // KAFKA-12520: the producer is known although its batches are gone.
+      expect(append(log, producerBatch(1, 0, 4, 2)).duplicate).toBe(true);
+      await log.close();
+    }
+  });
+
+  it("a swap that was done but for the indexes' names is finished", async () => {
+    const around = await threeSegments();
+    const index = around.disk.readFile(`${LOG_PATH}/${name(2, ".timeindex")}`);
+    around.disk.rename(`${LOG_PATH}/${name(2, ".timeindex")}`, `${LOG_PATH}/${name(2, ".timeindex.swap")}`);
+    const log = await openLog(around);
+    expect(around.disk.readFile(`${LOG_PATH}/${name(2, ".timeindex")}`).equals(index)).toBe(true);
+    expect((await readAll(log)).length).toBe(6);
+    await log.close();
+  });
+});
+
+describe("an orderly stop", () => {
+  it("nothing is scanned afterwards: damage in older segments is not looked for", async () => {
+    const around = surroundings();
+    let log = await openLog(around, { config: { segmentBytes: 300 } });
+    for (let i = 0; i < 12; i++) append(log, batchOf([`v${i}`]));
+    await log.close();
+    const bytes = around.disk.readFile(LOG);
+    bytes.fill(0xee, 20);
+    around.disk.writeFile(LOG, bytes);
+    log = await openLog(around, { recoveryPoint: 12 });
+    expect([log.logStartOffset, log.logEndOffset, log.recoveryPoint, log.syncedEndOffset]).toEqual([0, 12, 12, 12]);
+    expect(batchesIn(await readBytes(log, 11))[0]?.baseOffset).toBe(11);
+    await log.close();
+  });
+
+  it("R91: many partitions open quickly, and cost little", async () => {
+    const around = surroundings();
+    const count = 2000;
+    for (let partition = 0; partition < count; partition++) {
+      const log = await openLog(around, { partition, path: `/data/topic-${partition}` });
+      log.startLeaderEpoch(0);
+      await log.close();
+    }
+    const startedMs = performance.now();
+    const logs = [];
+    for (let partition = 0; partition < count; partition++) {
+      logs.push(await openLog(around, { partition, path: `/data/topic-${partition}` }));
+    }
+    expect(performance.now() - startedMs).toBeLessThan(count * 2);
+    expect(around.pool.usedBytes).toBe(0);
+    for (const log of logs) await log.close();
+  });
+});
