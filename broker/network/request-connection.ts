@@ -54,6 +54,10 @@ export interface RequestConnectionOptions {
 
 /** Memory a quiet connection need not keep at hand. */
 const TRIM_AFTER_MS = 5_000;
+/** How long requests that came together are handled in one turn, so that others are heard in between. */
+const MAX_TURN_MS = 4;
+/** The clock is read once for so many requests. */
+const REQUESTS_PER_LOOK = 8;
 
 export class RequestConnection implements Receiver, FrameSink {
   readonly client: ConnectedClient;
@@ -71,6 +75,9 @@ export class RequestConnection implements Receiver, FrameSink {
   private handledRequests = 0;
   private paused = false;
   private turnEndIsDue = false;
+  /** Requests handled in this turn, and when the first of them were. */
+  private handledInTurn = 0;
+  private turnStartMs = 0;
   private peerEnded = false;
   private leaving = false;
 
@@ -97,6 +104,7 @@ export class RequestConnection implements Receiver, FrameSink {
   }
 
   received(sizeBytes: number): boolean {
+    this.handledInTurn = 0;
     const goOn = this.assembler.received(sizeBytes);
     this.paused = !goOn;
     this.outgoing.flush();
@@ -131,12 +139,24 @@ export class RequestConnection implements Receiver, FrameSink {
   private mayHandle(isProduce: boolean, sizeBytes: number): boolean {
     const { limits } = this.environment;
     if (this.state !== "open" || this.outgoing.unsentBytes > limits.maxUnsentBytes) return false;
+    if (this.turnIsLong()) return false;
     const last = this.inFlight[this.inFlight.length - 1];
     if (last === undefined) return true;
     if (!isProduce || last.api.key !== Produce.key || last.holdsConnection) return false;
     return (
       this.inFlight.length < limits.maxRequestsInFlight && this.bytesInFlight + sizeBytes <= limits.maxBytesInFlight
     );
+  }
+
+  /** True once a client's requests have had their share of a turn; they go on after the others were heard. */
+  private turnIsLong(): boolean {
+    if (++this.handledInTurn % REQUESTS_PER_LOOK !== 0) return false;
+    const { clock } = this.environment;
+    const nowMs = clock.monotonicMs();
+    if (this.handledInTurn === REQUESTS_PER_LOOK) this.turnStartMs = nowMs;
+    if (nowMs - this.turnStartMs < MAX_TURN_MS) return false;
+    clock.afterPoll(() => this.proceed());
+    return true;
   }
 
   badSize(size: number, received: Buffer): void {
@@ -197,6 +217,7 @@ export class RequestConnection implements Receiver, FrameSink {
   private proceed(): void {
     if (this.state === "gone") return;
     if (this.state === "open" && (this.paused || this.assembler.frameIsWaiting)) {
+      this.handledInTurn = 0;
       const goOn = this.assembler.proceed();
       if (goOn && this.paused) this.resumeReading();
     }

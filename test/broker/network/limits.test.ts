@@ -5,11 +5,13 @@ import { describe, expect, test } from "vitest";
 import { Later } from "../../../broker/dispatch/answer.ts";
 import type { RequestInfo } from "../../../broker/dispatch/handler.ts";
 import { serve } from "../../../broker/dispatch/handler-table.ts";
+import { Heartbeat } from "../../../protocol/messages/classic-group.ts";
 import { Fetch } from "../../../protocol/messages/fetch.ts";
 import { Produce } from "../../../protocol/messages/produce.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { startMinimalNode } from "./minimal-node.ts";
 import { NodeProcess } from "./node-process.ts";
+import { heartbeat } from "./script.ts";
 import { outcomeOf, ping, probe, request, WireClient } from "./wire-client.ts";
 
 const MIB = 1024 * 1024;
@@ -252,6 +254,25 @@ describe("time", () => {
     await clock.advance(40_000);
     expect(await client.closed()).toEqual({ unreadBytes: 0 });
     expect(cancelled).toEqual(["fetch"]);
+  });
+
+  test("a client that sends much at once does not keep the others waiting", async () => {
+    let handled = 0;
+    const slow = serve(Heartbeat, (_request, _context: RequestInfo) => {
+      handled++;
+      for (const untilMs = performance.now() + 0.5; performance.now() < untilMs; );
+      return { errorCode: 0 };
+    });
+    await using node = await startMinimalNode({ handlers: [slow] });
+    using hasty = await WireClient.open(node.address);
+    using friend = await WireClient.open(node.address);
+    hasty.send(...Array.from({ length: 1000 }, (_, i) => heartbeat(i)));
+    for (let trip = 1; trip <= 3; trip++) {
+      friend.send(ping(trip));
+      expect(await friend.correlationIds(1)).toEqual([trip]);
+      expect(handled).toBeLessThan(trip * 150);
+    }
+    expect(await hasty.correlationIds(1000)).toEqual(Array.from({ length: 1000 }, (_, i) => i));
   });
 });
 
