@@ -58,13 +58,18 @@ export interface RunningCommand {
   readonly ended: Promise<CommandResult>;
 }
 
-/** Starts `odradek` with arguments. @param environment added to that of the test */
+/**
+ * Starts `odradek` with arguments.
+ * @param environment added to that of the test
+ * @param runtime what runs it: this Node.js, or another runtime's program
+ */
 export async function startCommand(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = {},
+  runtime: string = process.execPath,
 ): Promise<RunningCommand> {
   const entry = join(await builtPackage(), "cli/odradek.js");
-  const child = spawn(process.execPath, [entry, ...args], {
+  const child = spawn(runtime, [entry, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...environment },
   });
