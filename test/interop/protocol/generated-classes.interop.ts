@@ -10,10 +10,10 @@ import { Reader } from "../../../protocol/bytes/reader.ts";
 import { decode, encodeToBuffer } from "../../../protocol/schema/codec.ts";
 import { type Encode, isFlexible, type Message } from "../../../protocol/schema/message.ts";
 import { allMessages, versionsOf } from "../../support/all-messages.ts";
+import type { Program } from "../../support/programs.ts";
 import { randomMessage, type Struct } from "../../support/random-message.ts";
 import { SeededRandom, seedOf } from "../../support/seeded-random.ts";
 import { findApacheKafka } from "../support/apache-kafka.ts";
-import type { Program } from "../../support/programs.ts";
 import { describeWith } from "../support/toolchain.ts";
 import { fromKafkaJson, toKafkaJson } from "./kafka-json.ts";
 

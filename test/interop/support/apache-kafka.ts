@@ -4,7 +4,7 @@
  * Owns: where the jars are (KAFKA_HOME, a folder with `libs` as Kafka's own distribution has it, or a cache that Maven fills once).
  */
 import { existsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Program, type ProgramOptions, runProgram } from "../../support/programs.ts";
 import { cacheFolder, Missing, needProgram } from "./toolchain.ts";
@@ -20,7 +20,14 @@ export class ApacheKafka {
     this.libs = libs;
   }
 
-  /** Runs a class of the jars, or a program of one source file, to its end and gives its standard output. */
+  /** Compiles a program of one source file, named after its class, and gives how it is run. */
+  async compile(source: string): Promise<{ command: string; args: string[] }> {
+    const classes = cacheFolder("java-classes");
+    await runProgram(join(dirname(this.java), "javac"), ["-cp", join(this.libs, "*"), "-d", classes, source]);
+    return { command: this.java, args: this.arguments(basename(source, ".java"), [], classes) };
+  }
+
+  /** Runs one and gives its standard output. */
   run(main: string, args: readonly string[], options: ProgramOptions = {}): Promise<string> {
     return runProgram(this.java, this.arguments(main, args), options);
   }
@@ -29,10 +36,10 @@ export class ApacheKafka {
     return new Program(this.java, this.arguments(main, args), options);
   }
 
-  private arguments(main: string, args: readonly string[]): string[] {
+  private arguments(main: string, args: readonly string[], classes = ""): string[] {
     const options = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];
     const log = `-Dlog4j2.configurationFile=${here("apache-kafka-log.xml")}`;
-    return [...options, log, "-cp", join(this.libs, "*"), main, ...args];
+    return [...options, log, "-cp", [join(this.libs, "*"), classes].join(delimiter), main, ...args];
   }
 }
 

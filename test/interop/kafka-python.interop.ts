@@ -1,0 +1,11 @@
+/** kafka-python, the client in pure Python. */
+import { describeClient } from "../support/client-contract.ts";
+import { CODECS } from "../support/cluster-probe.ts";
+import { ProgramClient } from "./support/program-client.ts";
+import { findPython } from "./support/python.ts";
+import { describeWith } from "./support/toolchain.ts";
+
+describeWith("kafka-python", await findPython(), (python) => {
+  const program = { ...python.program("kafka_python_client.py"), codecs: CODECS };
+  describeClient((bootstrapServers) => new ProgramClient(program, bootstrapServers), CODECS);
+});

@@ -1,0 +1,173 @@
+/**
+ * What a cluster really holds, asked over the wire: partitions, codecs of stored batches, groups, committed offsets.
+ *
+ * Owns: finding the broker to ask. Leaves to the tests: what is expected.
+ */
+import { Reader } from "../../protocol/bytes/reader.ts";
+import { ConsumerProtocolAssignment } from "../../protocol/messages/consumer-protocol.ts";
+import { Fetch } from "../../protocol/messages/fetch.ts";
+import { FindCoordinator } from "../../protocol/messages/find-coordinator.ts";
+import { OffsetFetch } from "../../protocol/messages/group-offsets.ts";
+import { DescribeGroups } from "../../protocol/messages/groups-admin.ts";
+import { Metadata } from "../../protocol/messages/metadata.ts";
+import { CreateTopics } from "../../protocol/messages/topics.ts";
+import { decode } from "../../protocol/schema/codec.ts";
+import { WireClient } from "./wire-client.ts";
+
+export const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
+export type Codec = (typeof CODECS)[number];
+
+export interface GroupView {
+  /** Stable, Empty, PreparingRebalance, ... */
+  readonly state: string;
+  /** The partitions of each member, ascending. */
+  readonly assignments: readonly (readonly number[])[];
+}
+
+/** Of a record batch, from its start. */
+const BATCH_LENGTH_AT = 8;
+const BATCH_OVERHEAD_BYTES = 12;
+const ATTRIBUTES_AT = 21;
+
+export class ClusterProbe {
+  private readonly bootstrapServers: string;
+  private readonly connections = new Map<string, Promise<WireClient>>();
+
+  constructor(bootstrapServers: string) {
+    this.bootstrapServers = bootstrapServers;
+  }
+
+  async close(): Promise<void> {
+    for (const connection of this.connections.values()) (await connection).close();
+    this.connections.clear();
+  }
+
+  async createTopic(topic: string, partitions: number): Promise<void> {
+    const client = await this.controller();
+    const { topics } = await client.request(CreateTopics, 5, {
+      topics: [{ name: topic, numPartitions: partitions, replicationFactor: -1, assignments: [], configs: [] }],
+    });
+    const errorCode = topics[0]?.errorCode;
+    if (errorCode !== 0) throw new Error(`CreateTopics ${topic}: error ${errorCode}`);
+    await this.until(`${topic} has leaders`, async () => (await this.leaders(topic)).size === partitions);
+  }
+
+  /** The number of partitions; 0 when there is no such topic. */
+  async partitionCount(topic: string): Promise<number> {
+    return (await this.leaders(topic)).size;
+  }
+
+  /** The codec of each stored batch. */
+  async storedCodecs(topic: string): Promise<Codec[]> {
+    const codecs: Codec[] = [];
+    for (const [partition, address] of await this.leaders(topic)) {
+      let offset = 0;
+      for (;;) {
+        const batches = await this.fetch(await this.connect(address), topic, partition, offset);
+        if (batches.length === 0) break;
+        for (const batch of batches) {
+          codecs.push(CODECS[batch.readInt16BE(ATTRIBUTES_AT) & 7] as Codec);
+          offset = Number(batch.readBigInt64BE(0)) + batch.readInt32BE(23) + 1;
+        }
+      }
+    }
+    return codecs;
+  }
+
+  async group(groupId: string): Promise<GroupView> {
+    const client = await this.coordinator(groupId);
+    const { groups } = await client.request(DescribeGroups, 4, { groups: [groupId] });
+    const group = groups[0];
+    if (group === undefined || group.errorCode !== 0) return { state: `error ${group?.errorCode}`, assignments: [] };
+    return {
+      state: group.groupState,
+      assignments: group.members.map((member) => partitionsOf(member.memberAssignment)),
+    };
+  }
+
+  /** The sum of a group's committed offsets on a topic; partitions without one count as 0. */
+  async committed(groupId: string, topic: string): Promise<number> {
+    const client = await this.coordinator(groupId);
+    const partitionIndexes = [...(await this.leaders(topic)).keys()];
+    const answer = await client.request(OffsetFetch, 5, { groupId, topics: [{ name: topic, partitionIndexes }] });
+    const offsets = answer.topics.flatMap((t) => t.partitions.map((p) => Math.max(0, p.committedOffset)));
+    return offsets.reduce((sum, offset) => sum + offset, 0);
+  }
+
+  /** Asks again until it holds. @throws Error with what was waited for, and what was last seen. */
+  async until(what: string, holds: () => Promise<boolean>, timeoutMs = 60_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (!(await holds())) {
+      if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  private async fetch(client: WireClient, topic: string, partition: number, offset: number): Promise<Buffer[]> {
+    const answer = await client.request(Fetch, 11, {
+      maxWaitMs: 0,
+      minBytes: 0,
+      topics: [{ topic, partitions: [{ partition, fetchOffset: offset, partitionMaxBytes: 1 << 20 }] }],
+      forgottenTopicsData: [],
+    });
+    const records = answer.responses[0]?.partitions[0]?.records ?? Buffer.alloc(0);
+    const batches: Buffer[] = [];
+    for (let at = 0; at + BATCH_OVERHEAD_BYTES < records.length; ) {
+      const end = at + BATCH_OVERHEAD_BYTES + records.readInt32BE(at + BATCH_LENGTH_AT);
+      if (end > records.length) break;
+      batches.push(records.subarray(at, end));
+      at = end;
+    }
+    return batches;
+  }
+
+  /** Address of the leader of each partition. */
+  private async leaders(topic: string): Promise<Map<number, string>> {
+    const client = await this.connect(this.bootstrapServers.split(",")[0] as string);
+    const metadata = await client.request(Metadata, 5, { topics: [{ name: topic }], allowAutoTopicCreation: false });
+    const addresses = new Map(metadata.brokers.map((broker) => [broker.nodeId, `${broker.host}:${broker.port}`]));
+    const partitions = metadata.topics[0]?.partitions ?? [];
+    return new Map(
+      partitions.flatMap(({ partitionIndex, leaderId }) => {
+        const address = addresses.get(leaderId);
+        return address === undefined ? [] : [[partitionIndex, address] as const];
+      }),
+    );
+  }
+
+  private async controller(): Promise<WireClient> {
+    const client = await this.connect(this.bootstrapServers.split(",")[0] as string);
+    const metadata = await client.request(Metadata, 5, { topics: [], allowAutoTopicCreation: false });
+    const broker = metadata.brokers.find(({ nodeId }) => nodeId === metadata.controllerId) ?? metadata.brokers[0];
+    return this.connect(`${broker?.host}:${broker?.port}`);
+  }
+
+  private async coordinator(groupId: string): Promise<WireClient> {
+    const client = await this.connect(this.bootstrapServers.split(",")[0] as string);
+    let address = "";
+    await this.until(`a coordinator of ${groupId}`, async () => {
+      const found = await client.request(FindCoordinator, 2, { key: groupId, keyType: 0 });
+      address = `${found.host}:${found.port}`;
+      return found.errorCode === 0;
+    });
+    return this.connect(address);
+  }
+
+  private connect(address: string): Promise<WireClient> {
+    let connection = this.connections.get(address);
+    if (connection === undefined) {
+      connection = WireClient.connect(address);
+      this.connections.set(address, connection);
+    }
+    return connection;
+  }
+}
+
+/** The partitions in a member's assignment, whatever their topic: an int16 version and the message. */
+function partitionsOf(assignment: Buffer): number[] {
+  if (assignment.length === 0) return [];
+  const reader = new Reader(assignment);
+  const version = Math.min(reader.int16(), ConsumerProtocolAssignment.validVersions.max);
+  const { assignedPartitions } = decode(ConsumerProtocolAssignment, version, reader);
+  return assignedPartitions.flatMap(({ partitions }) => partitions).sort((a, b) => a - b);
+}
