@@ -123,7 +123,7 @@ export function supportsProtocols(
   if (group.state === "Empty") return protocolType !== "" && protocols.length > 0;
   return (
     group.protocolType === protocolType &&
-    protocols.some((protocol) => group.protocolCounts.get(protocol.name) === group.members.size)
+    protocols.some(({ name }) => (group.protocolCounts.get(name) ?? 0) === group.members.size)
   );
 }
 

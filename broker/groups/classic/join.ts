@@ -111,6 +111,7 @@ function refuseForLackOfRoom(draft: GroupDraft, memberId: string): GroupDecision
   const response = joinError(ErrorCode.GROUP_MAX_SIZE_REACHED);
   if (draft.member(memberId) === undefined && !draft.pendingJoins.has(memberId)) return { response };
   draft.remove(memberId, ErrorCode.GROUP_MAX_SIZE_REACHED);
+  // Differs from Kafka: nobody waits for who was turned away; there the phase ends only with its time.
   maybeEndJoinPhase(draft);
   return draft.decide(response);
 }

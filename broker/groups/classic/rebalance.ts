@@ -21,6 +21,9 @@ import type { GroupDraft } from "./group-draft.ts";
 import { joined } from "./responses.ts";
 import { subscribedTopics } from "./subscribed-topics.ts";
 
+/** How soon a join phase that nobody joined is looked at again, however little time its members ask for. */
+const MIN_JOIN_RETRY_MS = 500;
+
 /** Something changed that needs a new generation: begins to prepare one, or goes on if that is under way. */
 export function rebalance(draft: GroupDraft, initialDelayMs: number): void {
   if (draft.state === "PreparingRebalance") maybeEndJoinPhase(draft);
@@ -66,7 +69,8 @@ export function endJoinPhase(draft: GroupDraft): void {
     beginGeneration(draft);
   } else {
     // Only static members are left and none has joined: they have until their sessions end.
-    draft.limitJoinPhase(rebalanceTimeoutMs(draft.group), { kind: "join", groupId: draft.groupId });
+    const delayMs = Math.max(rebalanceTimeoutMs(draft.group), MIN_JOIN_RETRY_MS);
+    draft.limitJoinPhase(delayMs, { kind: "join", groupId: draft.groupId });
   }
 }
 
@@ -118,6 +122,7 @@ function* subscriptions(draft: GroupDraft): IterableIterator<Buffer> {
 }
 
 function clearPendingSyncs(draft: GroupDraft): void {
+  if (draft.pendingSyncs.size === 0) return;
   draft.pendingSyncs = PersistentMap.empty();
   draft.endSyncPhase();
 }
