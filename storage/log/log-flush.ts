@@ -120,8 +120,8 @@ export class LogFlush {
       if (this.bytesSinceSnapshot >= SNAPSHOT_INTERVAL_BYTES) this.takeExtraSnapshot();
       await this.syncSealed();
       await this.sync(active, false);
-      await state.snapshots.sync();
-      await state.directory.syncNames();
+      if (!this.stopped) await state.snapshots.sync();
+      if (!this.stopped) await state.directory.syncNames();
       await state.epochCheckpoint.saved();
     } catch (error) {
       if (!this.stopped) this.failed(error);
@@ -133,7 +133,10 @@ export class LogFlush {
   }
 
   private async syncSealed(): Promise<void> {
-    for (const segment of this.sealed.splice(0)) await this.sync(segment, true);
+    for (const segment of this.sealed.splice(0)) {
+      if (this.stopped) return;
+      await this.sync(segment, true);
+    }
   }
 
   /** A segment that was deleted meanwhile needs no sync, and cannot be synced (KAFKA-19571). */

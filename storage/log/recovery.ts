@@ -99,6 +99,7 @@ async function recoverSegment(state: LogState, segment: Segment, start: ScanStar
   const scan = new ChecksumScan(segment.log, start.position, sizeBytes);
   let { offset } = start;
   let validEnd = start.position;
+  let leaderEpoch = offset === 0 ? -1 : state.epochs.epochFor(offset - 1);
   for (;;) {
     const batch = scan.next();
     if (batch === undefined) {
@@ -106,6 +107,10 @@ async function recoverSegment(state: LogState, segment: Segment, start: ScanStar
       break;
     }
     if (batch.baseOffset < offset || !segment.canHold(batch.lastOffset)) break;
+    // Epochs never go back: this one was cut off, and a power cut brought it back behind what took its place.
+    const { partitionLeaderEpoch } = batch;
+    if (partitionLeaderEpoch >= 0 && partitionLeaderEpoch < leaderEpoch) break;
+    leaderEpoch = Math.max(leaderEpoch, partitionLeaderEpoch);
     takeIn(state, segment, batch, scan.position, scan.markerOf(batch), nowMs);
     offset = batch.nextOffset;
     validEnd = scan.validEnd;

@@ -3,7 +3,7 @@
  *
  * Owns: which batches are there. Large ones stay in the buffer they came in, small ones are copied into chunks. Leaves the budget
  * to TailBudget; marks (high watermark, last stable offset) to the reader.
- * Invariant: the runs are contiguous, in order, and end at the log end offset, or there are none.
+ * Invariant: the runs hold every batch from the first of them to the log end, or there are none.
  */
 
 import { BatchIterator } from "../../protocol/records/batch-iterator.ts";
@@ -84,12 +84,12 @@ export class TailCache implements TailHolder {
 
   /** Drops the batch that reaches `offset` and all behind it. */
   truncateTo(offset: number): void {
+    this.endChunk();
     for (let run = this.runs.at(-1); run !== undefined && run.endOffset > offset; run = this.runs.at(-1)) {
-      if (run.baseOffset < offset && run.truncateTo(offset)) break;
+      if (run.truncateTo(offset)) break;
       this.runs.pop();
       this.dropUnless(run.owner);
     }
-    this.chunkUsed = CHUNK_BYTES;
   }
 
   /** Drops batches whose segments start below `offset`. */
@@ -101,7 +101,7 @@ export class TailCache implements TailHolder {
   }
 
   clear(): void {
-    this.chunk = undefined;
+    this.endChunk();
     for (const run of this.runs.splice(0)) this.budget.drop(run.owner, this);
   }
 
@@ -114,6 +114,7 @@ export class TailCache implements TailHolder {
 
   private copyToChunk(records: Buffer, segmentBaseOffset: number): void {
     if (this.chunk === undefined || this.chunkUsed + records.length > CHUNK_BYTES) {
+      this.endChunk();
       const chunk = this.budget.pool.acquire(CHUNK_BYTES);
       this.chunk = chunk;
       this.chunkUsed = 0;
@@ -169,6 +170,14 @@ export class TailCache implements TailHolder {
     return low;
   }
 
+  /** Nothing more is copied into the chunk. */
+  private endChunk(): void {
+    const { chunk } = this;
+    this.chunk = undefined;
+    if (chunk !== undefined) this.dropUnless(chunk);
+  }
+
+  /** Gives a buffer up unless batches lie in it, or more are to be copied there. */
   private dropUnless(owner: SharedBuffer): void {
     if (owner === this.chunk || this.runs.some((run) => run.owner === owner)) return;
     this.budget.drop(owner, this);

@@ -53,7 +53,23 @@ export class TailRun {
 
   /** Offset behind the batch in which `position` lies, or behind the one that ends there. */
   endOffsetAt(position: number): number {
-    if (position >= this.end) return this.endOffset;
+    return position >= this.end ? this.endOffset : this.walkTo(position).nextOffset;
+  }
+
+  /** Drops the batch that reaches `offset` and all behind it; false when none is left. */
+  truncateTo(offset: number): boolean {
+    const batch = this.find(offset);
+    if (batch === undefined) return true;
+    if (batch.position === this.start) return false;
+    // Not the offset itself: a hole may lie before it, and nothing of the run reaches into that.
+    this.endOffset = this.walkTo(batch.position).nextOffset;
+    this.end = batch.position;
+    while ((this.marks[this.marks.length - 2] as number) >= this.end) this.marks.length -= 2;
+    return true;
+  }
+
+  /** The batch that reaches a position behind the start, or ends there. */
+  private walkTo(position: number): RecordBatch {
     let at = this.start;
     for (let index = 0; index < this.marks.length && (this.marks[index] as number) < position; index += 2) {
       at = this.marks[index] as number;
@@ -62,17 +78,7 @@ export class TailRun {
     while (batch.position + batch.sizeBytes < position) {
       batch = new RecordBatch(this.buffer, batch.position + batch.sizeBytes);
     }
-    return batch.nextOffset;
-  }
-
-  /** Drops the batch that reaches `offset` and all behind it; false when none is left. */
-  truncateTo(offset: number): boolean {
-    const batch = this.find(offset);
-    if (batch === undefined) return this.end > this.start;
-    this.end = batch.position;
-    this.endOffset = Math.min(offset, batch.baseOffset);
-    while (this.marks.length > 0 && (this.marks[this.marks.length - 2] as number) >= this.end) this.marks.length -= 2;
-    return this.end > this.start;
+    return batch;
   }
 
   private markBefore(offset: number): number {
