@@ -1,0 +1,10 @@
+/** kafka-go (Go): fixed old versions of the group APIs. */
+import { describeClient } from "../support/client-contract.ts";
+import { CODECS } from "../support/cluster-probe.ts";
+import { findGoClient } from "./support/go.ts";
+import { ProgramClient } from "./support/program-client.ts";
+import { describeWith } from "./support/toolchain.ts";
+
+describeWith("kafka-go", await findGoClient("kafka-go"), (command) =>
+  describeClient((bootstrapServers) => new ProgramClient({ command, codecs: CODECS }, bootstrapServers), CODECS),
+);

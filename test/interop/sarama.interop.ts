@@ -1,0 +1,10 @@
+/** Sarama (Go). */
+import { describeClient } from "../support/client-contract.ts";
+import { CODECS } from "../support/cluster-probe.ts";
+import { findGoClient } from "./support/go.ts";
+import { ProgramClient } from "./support/program-client.ts";
+import { describeWith } from "./support/toolchain.ts";
+
+describeWith("sarama", await findGoClient("sarama"), (command) =>
+  describeClient((bootstrapServers) => new ProgramClient({ command, codecs: CODECS }, bootstrapServers), CODECS),
+);
