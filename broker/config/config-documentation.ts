@@ -1,7 +1,8 @@
 /**
  * A sentence on each config that users of topics, groups and client metrics set, for DescribeConfigs v3+ (KIP-569).
  *
- * Differs from Kafka: the sentences are ours, and configs of brokers have none.
+ * Differs from Kafka: DescribeConfigs documents the configs of topics, groups and client metrics in sentences of our own, and those of
+ * brokers not at all.
  */
 import { ResourceType } from "../metadata/metadata-image.ts";
 

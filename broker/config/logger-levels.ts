@@ -2,7 +2,7 @@
  * How much is logged, as a resource of configs (BROKER_LOGGER): what DescribeConfigs shows and IncrementalAlterConfigs changes
  * until the node stops.
  *
- * Differs from Kafka: there is one logger, `root`, where Kafka has one per class.
+ * Differs from Kafka: a broker has one logger, `root`, where Kafka has one per class.
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
