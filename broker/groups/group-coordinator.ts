@@ -49,7 +49,7 @@ export class GroupCoordinator {
       logger,
       recordTypes: GROUP_RECORD_TYPES,
       writeTimeoutMs: settings.writeTimeoutMs,
-      newMachine: (timeline, log) => new GroupMachine(timeline, clock, settings, log.maxBatchBytes),
+      newMachine: (timeline, log) => new GroupMachine(timeline, clock, settings, log),
       runEffect: () => {},
     });
   }

@@ -8,6 +8,7 @@ import { ErrorCode } from "../../protocol/error-codes.ts";
 import type { GroupMetadataKey, GroupMetadataValue, OffsetCommitValue } from "../../protocol/messages/group-records.ts";
 import type { Decode } from "../../protocol/schema/message.ts";
 import type { Clock } from "../../storage/clock.ts";
+import type { CoordinatorLog } from "../state-machine/coordinator-log.ts";
 import type { CoordinatorRecord, StoredRecord } from "../state-machine/coordinator-record.ts";
 import type { RecordPosition, StateMachine, TimerCommand } from "../state-machine/decision.ts";
 import type { Reply } from "../state-machine/reply.ts";
@@ -38,16 +39,20 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, ne
   readonly groups: VersionedMap<string, Group>;
   readonly offsets: OffsetStore;
   readonly settings: GroupSettings;
-  /** Largest record batch the log takes. */
-  readonly maxBatchBytes: number;
   private readonly clock: Clock;
+  private readonly log: Pick<CoordinatorLog, "maxBatchBytes">;
 
-  constructor(timeline: Timeline, clock: Clock, settings: GroupSettings, maxBatchBytes: number) {
+  constructor(timeline: Timeline, clock: Clock, settings: GroupSettings, log: Pick<CoordinatorLog, "maxBatchBytes">) {
     this.groups = new VersionedMap(timeline);
     this.offsets = new OffsetStore(timeline);
     this.clock = clock;
     this.settings = settings;
-    this.maxBatchBytes = maxBatchBytes;
+    this.log = log;
+  }
+
+  /** Largest record batch the log takes now. */
+  get maxBatchBytes(): number {
+    return this.log.maxBatchBytes;
   }
 
   get nowMs(): number {

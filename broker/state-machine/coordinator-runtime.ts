@@ -40,17 +40,15 @@ export class CoordinatorRuntime<M extends StateMachine<C, E, F>, C = never, E = 
     this.options = options;
   }
 
-  /** This broker leads a partition in an epoch. When it led in the one before as well, the shard lives on. */
+  /**
+   * This broker leads a partition from this epoch on. When it led before and has not resigned since, its log is the one that was
+   * loaded, whatever object stands for it: the shard lives on.
+   */
   lead(partition: number, leaderEpoch: number, log: CoordinatorLog): void {
     if (this.closed) return;
     const shard = this.shards.get(partition);
-    if (shard !== undefined && shard.leaderEpoch >= leaderEpoch) return;
-    if (shard !== undefined && shard.log === log) {
-      shard.leaderEpoch = leaderEpoch;
-      return;
-    }
-    if (shard !== undefined) this.drop(partition, shard);
-    this.open(partition, leaderEpoch, log);
+    if (shard === undefined) this.open(partition, leaderEpoch, log);
+    else if (shard.leaderEpoch < leaderEpoch) shard.leaderEpoch = leaderEpoch;
   }
 
   /** Another broker leads from this epoch on; without an epoch the partition is gone. */

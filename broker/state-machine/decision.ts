@@ -76,6 +76,7 @@ export function responding<R, S, C, E, F>(
   decision: Decision<R, C, E, F>,
   respond: (own: R) => S,
 ): Decision<S, C, E, F> {
-  const { response, ...rest } = decision;
+  const { response } = decision;
+  const rest = decision as unknown as Decision<S, C, E, F>;
   return response === undefined ? rest : { ...rest, response: respond(response) };
 }
