@@ -1,26 +1,26 @@
 /**
- * The nodes of one process, started and stopped together: what the command line asks for.
+ * The nodes of one process, started and stopped together on the machine's own clock, disk and network: what the command line asks
+ * for.
  *
- * Owns: the order of starting and stopping. Leaves to each node: everything else.
  * Invariant: when startNodes resolves every listener accepts; when it rejects nothing is left open.
  */
+import { dirname, join } from "node:path";
 import type { BrokerConfigLayers } from "../broker/config/broker-config-layers.ts";
 import type { LoggerLevels } from "../broker/config/logger-levels.ts";
-import { type Address, type Listener, NetworkError } from "../broker/network/network.ts";
+import type { Address } from "../broker/network/network.ts";
 import { NodeNetwork } from "../broker/network/node-network.ts";
 import type { Logger } from "../storage/logger.ts";
+import { NodeClock } from "../storage/node-clock.ts";
+import { NodeCompute } from "../storage/node-compute.ts";
+import { NodeDisk } from "../storage/node-disk.ts";
+import { NodeRandom } from "../storage/node-random.ts";
+import { BufferPool } from "../storage/shared-buffer.ts";
+import type { NodeListener } from "./broker-listeners.ts";
+import type { Environment } from "./environment.ts";
+import { IDLE_POOL_BYTES } from "./node-memory.ts";
+import { RunningCluster } from "./running-cluster.ts";
 
-/** One listener of a node, as it is to be opened. */
-export interface NodeListener {
-  readonly name: string;
-  readonly securityProtocol: "PLAINTEXT" | "SSL" | "SASL_PLAINTEXT" | "SASL_SSL";
-  /** Addresses to listen on, all at one port. The first must be had; others only where the machine has them. */
-  readonly hosts: readonly string[];
-  /** 0: any that is free. */
-  readonly port: number;
-  /** What clients are told, with the port that was opened where it is left out; undefined: nobody is told. */
-  readonly advertised: { readonly host: string; readonly port: number | undefined } | undefined;
-}
+export type { NodeListener } from "./broker-listeners.ts";
 
 export interface NodeOptions {
   readonly nodeId: number;
@@ -46,40 +46,42 @@ export interface RunningNodes {
   stop(): Promise<void>;
 }
 
-/** Starts nodes. @throws NetworkError in-use; DiskError locked, full, ...; ConfigError */
-export async function startNodes({ nodes }: StartNodesOptions): Promise<RunningNodes> {
-  const network = new NodeNetwork();
-  const open: Listener[] = [];
-  const addresses: Address[] = [];
-  const close = async (): Promise<void> => {
-    await Promise.all(open.map((listener) => listener.close()));
+/** Starts nodes. @throws NetworkError in-use; DirectoryRefused; DiskError full, ...; ConfigError */
+export async function startNodes({ nodes, logger, loggerLevels }: StartNodesOptions): Promise<RunningNodes> {
+  const compute = new NodeCompute();
+  const environment: Environment = {
+    clock: new NodeClock(),
+    random: new NodeRandom(),
+    disk: new NodeDisk(),
+    network: new NodeNetwork(),
+    compute,
+    logger,
+    pool: new BufferPool({ maxIdleBytes: IDLE_POOL_BYTES }),
   };
+  let fail: (error: Error) => void = () => {};
+  const failed = new Promise<Error>((resolve) => {
+    fail = resolve;
+  });
+  const [first] = nodes;
+  if (first === undefined) throw new Error("no nodes to start");
+  const cluster = new RunningCluster({
+    nodes: nodes.map(({ nodeId, config, listeners }) => ({ nodeId, environment, config: () => config, listeners })),
+    controller: { environment, directory: join(dirname(first.dataDirectory), "controller") },
+    loggerLevels,
+    onFailure: (error) => fail(error),
+  });
   try {
-    for (const { listeners } of nodes)
-      for (const listener of listeners) {
-        const port = await openListener(network, listener, open);
-        const { advertised } = listener;
-        if (advertised !== undefined) addresses.push({ host: advertised.host, port: advertised.port ?? port });
-      }
+    await cluster.start();
   } catch (error) {
-    await close();
+    await compute.close();
     throw error;
   }
-  return { addresses, failed: new Promise(() => {}), stop: close };
-}
-
-async function openListener(network: NodeNetwork, listener: NodeListener, open: Listener[]): Promise<number> {
-  let { port } = listener;
-  for (const [index, host] of listener.hosts.entries()) {
-    try {
-      const opened = await network.listen({ host, port }, (connection) => connection.destroy());
-      open.push(opened);
-      port = opened.address.port;
-    } catch (error) {
-      // A machine without IPv6 has no ::1, and one that has it may have given the port of 127.0.0.1 to somebody else.
-      const mayDoWithout = error instanceof NetworkError && (error.kind === "unreachable" || listener.port === 0);
-      if (index === 0 || !mayDoWithout) throw error;
-    }
-  }
-  return port;
+  return {
+    addresses: cluster.addresses,
+    failed,
+    stop: async () => {
+      await cluster.stop();
+      await compute.close();
+    },
+  };
 }

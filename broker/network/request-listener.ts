@@ -16,11 +16,15 @@ export interface RequestListenerOptions {
   readonly environment: RequestEnvironment;
   readonly quota: ConnectionQuota;
   readonly handler: RequestHandler;
+  /** True: connections are accepted, but not read before serve(). */
+  readonly waitsForServe?: boolean;
   /** True: connections start as strangers, with the smaller request size, until a handler sets `authenticated`. */
   readonly requiresAuthentication?: boolean;
 }
 
 const SWEEP_MS = 1_000;
+/** Connections that may wait for serve(); clients try again. */
+const MAX_EARLY = 1_000;
 /** Attempts to find one port that is free on several addresses. */
 const PORT_ATTEMPTS = 20;
 
@@ -30,10 +34,13 @@ export class RequestListener {
   private listeners: Listener[] = [];
   private sweepTimer: Timer | undefined;
   private closing = false;
+  /** Connections that came before serve(); they are read from then on. */
+  private early: Connection[] | undefined;
   private whenEmpty: (() => void) | undefined;
 
   constructor(options: RequestListenerOptions) {
     this.options = options;
+    this.early = options.waitsForServe === true ? [] : undefined;
   }
 
   /** Where it listens, with the ports that were given. */
@@ -62,6 +69,13 @@ export class RequestListener {
     }
   }
 
+  /** Begins to handle requests of a listener that waited; connections that came meanwhile are read now. */
+  serve(): void {
+    const { early } = this;
+    this.early = undefined;
+    for (const connection of early ?? []) this.admit(connection);
+  }
+
   private async listenOnce(hosts: readonly string[], port: number): Promise<Listener[]> {
     const { network, environment, name } = this.options;
     const listeners: Listener[] = [];
@@ -87,6 +101,12 @@ export class RequestListener {
   }
 
   private accept(connection: Connection): void {
+    if (this.early === undefined) this.admit(connection);
+    else if (this.early.length < MAX_EARLY) this.early.push(connection);
+    else connection.destroy();
+  }
+
+  private admit(connection: Connection): void {
     const { quota, environment, name, handler } = this.options;
     const { host } = connection.remoteAddress;
     const refusal = this.closing ? "the listener is closing" : quota.admit(host);
@@ -154,6 +174,8 @@ export class RequestListener {
     const empty = new Promise<void>((resolve) => {
       this.whenEmpty = resolve;
     });
+    for (const connection of this.early ?? []) connection.destroy();
+    this.early = undefined;
     for (const connection of this.connections) connection.leave();
     const timer = clock.after(drainMs, () => {
       for (const connection of this.connections) connection.destroy();
@@ -168,6 +190,8 @@ export class RequestListener {
     this.closing = true;
     for (const listener of this.listeners) void listener.close();
     this.listeners = [];
+    for (const connection of this.early ?? []) connection.destroy({ reset: true });
+    this.early = undefined;
     for (const connection of this.connections) connection.destroy({ reset: true });
     this.sweepTimer?.cancel();
     this.sweepTimer = undefined;

@@ -11,7 +11,8 @@ import { ParkedWatcher } from "./watch-list.ts";
 /** One partition of the request that was appended. */
 export interface PendingAppend {
   readonly partition: Partition;
-  readonly leaderEpoch: number;
+  /** The partition's tenure it was appended in: as long as that lasts it is where it was put, whatever the leader epoch. */
+  readonly tenure: number;
   /** The high watermark it takes. */
   readonly requiredOffset: number;
   /** Set when it is settled. */
@@ -22,10 +23,9 @@ export interface PendingAppend {
 export function settle(pending: PendingAppend): boolean {
   if (pending.errorCode !== undefined) return true;
   const { partition } = pending;
-  const leader = partition.leader;
-  if (partition.log.offline) pending.errorCode = ErrorCode.KAFKA_STORAGE_ERROR;
-  else if (leader === undefined || leader.leaderEpoch !== pending.leaderEpoch) {
-    pending.errorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER;
+  const { leader } = partition;
+  if (leader === undefined || partition.log.offline || partition.tenure !== pending.tenure) {
+    pending.errorCode = partition.reasonNotLeading;
   } else if (partition.log.highWatermark >= pending.requiredOffset) {
     const enough = leader.inSync.maximal.length >= partition.effectiveMinInSyncReplicas;
     pending.errorCode = enough ? ErrorCode.NONE : ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND;
@@ -45,16 +45,15 @@ export class DelayedProduce extends ParkedWatcher {
   }
 
   start(clock: Clock, timeoutMs: number): void {
-    if (this.allSettled()) {
-      this.done();
-      return;
-    }
-    const open = this.appends.filter((append) => append.errorCode === undefined);
-    this.park(
-      open.map((append) => append.partition.highWatermarkWatch),
-      clock,
-      timeoutMs,
-    );
+    const lists = [];
+    for (const append of this.appends) if (!settle(append)) lists.push(append.partition.highWatermarkWatch);
+    if (lists.length === 0) this.done();
+    else this.park(lists, clock, timeoutMs);
+  }
+
+  /** Nobody waits for the answer any more; what was appended stays. */
+  cancel(): void {
+    this.leave();
   }
 
   private allSettled(): boolean {

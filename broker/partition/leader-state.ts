@@ -49,6 +49,12 @@ export class LeaderState {
     return this.followers.values();
   }
 
+  /** A broker came back as a new incarnation: what its old one had counts no more until it fetches again (KIP-903, KIP-966). */
+  replicaRestarted(replicaId: number, nowMs: number): void {
+    const isMember = this.inSync.committed.includes(replicaId);
+    this.followers.get(replicaId)?.forget(isMember ? nowMs : Number.NEGATIVE_INFINITY);
+  }
+
   /**
    * The least log end of the leader, the maximal ISR, and replicas that are caught up and about to join; undefined while the
    * committed ISR is too small for it to move.
@@ -68,8 +74,7 @@ export class LeaderState {
       if (follower.logEndOffset >= least) continue;
       const counts =
         maximal.includes(follower.replicaId) ||
-        (follower.isCaughtUp(ownEndOffset, nowMs, lagMs) &&
-          eligibility.isEligible(follower.replicaId, follower.brokerEpoch));
+        (follower.isCaughtUp(ownEndOffset, nowMs, lagMs) && isEligible(follower, eligibility));
       if (counts) least = follower.logEndOffset;
     }
     return least;
@@ -82,7 +87,7 @@ export class LeaderState {
       !this.inSync.committed.includes(follower.replicaId) &&
       follower.logEndOffset >= highWatermark &&
       follower.logEndOffset >= this.epochStartOffset &&
-      eligibility.isEligible(follower.replicaId, follower.brokerEpoch)
+      isEligible(follower, eligibility)
     );
   }
 
@@ -95,4 +100,9 @@ export class LeaderState {
     }
     return lagging;
   }
+}
+
+/** A replica that has not fetched yet may still be of any incarnation: it is nobody to wait for. */
+function isEligible({ replicaId, brokerEpoch }: ReplicaProgress, eligibility: ReplicaEligibility): boolean {
+  return brokerEpoch !== undefined && eligibility.isEligible(replicaId, brokerEpoch);
 }

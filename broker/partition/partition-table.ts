@@ -7,7 +7,13 @@
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
 import type { PartitionLog } from "../../storage/partition-log.ts";
-import type { MetadataDelta, MetadataImage, PartitionImage, TopicImage } from "../metadata/metadata-image.ts";
+import {
+  type MetadataDelta,
+  type MetadataImage,
+  type PartitionImage,
+  ResourceType,
+  type TopicImage,
+} from "../metadata/metadata-image.ts";
 import { Partition, type PartitionSurroundings } from "./partition.ts";
 
 /** The logs of this node, as the partition table needs them. */
@@ -81,24 +87,31 @@ export class PartitionTable {
   private absent(topic: TopicImage | undefined, index: number): KafkaError {
     const image = index < 0 ? undefined : topic?.partitions[index];
     if (topic === undefined || image === undefined) return new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
-    const failed = this.failed.has(`${topic.id}-${index}`);
+    const failed = this.failed.has(keyOf(topic.id, index));
     return new KafkaError(failed ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.NOT_LEADER_OR_FOLLOWER);
   }
 
   /** Brings every replica of the delta to what the metadata says: made, changed, removed. */
   apply(delta: MetadataDelta): void {
     const changes: PartitionChange[] = [];
-    for (const topicId of delta.deletedTopicIds) this.dropTopic(topicId, changes);
+    for (const topicId of delta.deletedTopicIds) {
+      const topic = delta.previous.topicsById.get(topicId);
+      if (topic !== undefined) this.dropTopic(topic, changes);
+    }
     for (const topicId of delta.changedTopicIds) {
       const topic = delta.image.topicsById.get(topicId);
       if (topic !== undefined) this.applyTopic(topic, delta, changes);
     }
-    for (const change of delta.changedConfigs) {
-      if (change.type === 2 || change.type === 4)
-        this.applyConfigs(change.type === 2 ? change.name : undefined, delta.image);
+    for (const { type, name } of delta.changedConfigs) {
+      if (type === ResourceType.TOPIC) this.applyConfigs(name, delta.image);
+      else if (type === ResourceType.BROKER) this.applyConfigs(undefined, delta.image);
     }
-    this.noticeRestarts(delta);
-    if (changes.length > 0) for (const listener of this.listeners) listener(changes, delta.image);
+    if (delta.changedBrokers.size > 0) this.noticeBrokers(delta);
+    this.tell(changes, delta.image);
+  }
+
+  private tell(changes: readonly PartitionChange[], image: MetadataImage): void {
+    if (changes.length > 0) for (const listener of this.listeners) listener(changes, image);
   }
 
   private applyTopic(topic: TopicImage, delta: MetadataDelta, changes: PartitionChange[]): void {
@@ -113,14 +126,15 @@ export class PartitionTable {
         if (partition === undefined) continue;
         partition.apply(image);
         changes.push({ partition, before: held === undefined ? undefined : previous, now: image });
-      } else if (held !== undefined) {
-        this.drop(held, previous, changes);
+      } else {
+        this.failed.delete(keyOf(topic.id, image.partition));
+        if (held !== undefined) this.drop(held, ErrorCode.NOT_LEADER_OR_FOLLOWER, changes);
       }
     }
   }
 
   private add(topic: TopicImage, image: PartitionImage, cluster: MetadataImage): Partition | undefined {
-    const key = `${topic.id}-${image.partition}`;
+    const key = keyOf(topic.id, image.partition);
     let log: PartitionLog;
     try {
       log = this.logs.obtain(topic.name, image.partition, topic.id);
@@ -130,35 +144,66 @@ export class PartitionTable {
       return undefined;
     }
     this.failed.delete(key);
-    const partition = new Partition(topic.name, image.partition, topic.id, log, this.around);
-    partition.minInSyncReplicas = this.minInSyncReplicasOf(topic.name, cluster);
-    let slots = this.byId.get(topic.id);
+    return this.host(log, cluster);
+  }
+
+  private host(log: PartitionLog, cluster: MetadataImage): Partition {
+    const { topic, topicId } = log;
+    const partition = new Partition(topic, log.partition, topicId, log, this.around);
+    partition.minInSyncReplicas = this.minInSyncReplicasOf(topic, cluster);
+    let slots = this.byId.get(topicId);
     if (slots === undefined) {
       slots = [];
-      this.byId.set(topic.id, slots);
+      this.byId.set(topicId, slots);
     }
-    this.byName.set(topic.name, slots);
-    slots[image.partition] = partition;
+    this.byName.set(topic, slots);
+    slots[log.partition] = partition;
     return partition;
   }
 
-  private dropTopic(topicId: string, changes: PartitionChange[]): void {
-    for (const partition of this.byId.get(topicId) ?? []) {
-      if (partition !== undefined) this.drop(partition, partition.state, changes);
+  private dropTopic({ id, partitions }: TopicImage, changes: PartitionChange[]): void {
+    for (const { partition } of partitions) this.failed.delete(keyOf(id, partition));
+    for (const partition of this.byId.get(id) ?? []) {
+      if (partition !== undefined) this.drop(partition, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, changes);
     }
   }
 
-  private drop(partition: Partition, before: PartitionImage | undefined, changes: PartitionChange[]): void {
-    const slots = this.byId.get(partition.topicId) as Slots;
-    slots[partition.index] = undefined;
-    if (slots.every((slot) => slot === undefined)) {
-      this.byId.delete(partition.topicId);
-      // The name may stand for a new topic by now.
-      if (this.byName.get(partition.topic) === slots) this.byName.delete(partition.topic);
-    }
-    partition.resign();
+  private drop(partition: Partition, why: ErrorCode, changes: PartitionChange[]): void {
+    const before = partition.state;
+    this.release(partition);
+    partition.resign(why);
     this.logs.remove(partition.topic, partition.index, partition.topicId);
     changes.push({ partition, before, now: undefined });
+  }
+
+  private release(partition: Partition): void {
+    const slots = this.byId.get(partition.topicId) as Slots;
+    slots[partition.index] = undefined;
+    if (slots.some((slot) => slot !== undefined)) return;
+    this.byId.delete(partition.topicId);
+    // The name may stand for a new topic by now.
+    if (this.byName.get(partition.topic) === slots) this.byName.delete(partition.topic);
+  }
+
+  /** A storage error took a log offline: who waits for its partition is told, and nobody leads it here any more. */
+  logOffline(log: PartitionLog, image: MetadataImage): void {
+    const partition = this.getById(log.topicId, log.partition);
+    if (partition?.log !== log) return;
+    partition.resign();
+    this.tell([{ partition, before: partition.state, now: partition.state }], image);
+  }
+
+  /** A log that was offline works again, as another log: its partition begins anew with what the metadata says. */
+  logReopened(log: PartitionLog, image: MetadataImage): void {
+    const old = this.getById(log.topicId, log.partition);
+    const now = image.topicsById.get(log.topicId)?.partitions[log.partition];
+    if (old === undefined || now === undefined) return;
+    this.release(old);
+    old.resign();
+    const partition = this.host(log, image);
+    partition.apply(now);
+    const gone = { partition: old, before: old.state, now: undefined };
+    this.tell([gone, { partition, before: undefined, now }], image);
   }
 
   /** min.insync.replicas may have changed for one topic, or (a broker-level change) for all. */
@@ -174,17 +219,23 @@ export class PartitionTable {
     }
   }
 
-  /** A follower's new incarnation has to say anew what it has (KIP-903, KIP-966). */
-  private noticeRestarts(delta: MetadataDelta): void {
-    for (const brokerId of delta.changedBrokers) {
-      const before = delta.previous.brokers.get(brokerId)?.brokerEpoch;
-      const now = delta.image.brokers.get(brokerId)?.brokerEpoch;
-      if (before === undefined || before === now) continue;
-      for (const partition of this.all()) partition.replicaRestarted(brokerId);
+  /** A follower's new incarnation has to say anew what it has (KIP-903, KIP-966); nobody waits for a broker that is gone. */
+  private noticeBrokers({ changedBrokers, previous, image }: MetadataDelta): void {
+    const restarted = [...changedBrokers].filter((id) => {
+      const before = previous.brokers.get(id)?.brokerEpoch;
+      return before !== undefined && before !== image.brokers.get(id)?.brokerEpoch;
+    });
+    for (const partition of this.all()) {
+      for (const id of restarted) partition.replicaRestarted(id);
+      partition.lowWatermarkWatch.wake();
     }
   }
 
   maybeShrinkIsrs(): void {
     for (const partition of this.all()) partition.maybeShrinkIsr();
   }
+}
+
+function keyOf(topicId: string, index: number): string {
+  return `${topicId}-${index}`;
 }

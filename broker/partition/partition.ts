@@ -12,8 +12,8 @@ import type { Clock } from "../../storage/clock.ts";
 import type { AppendOptions, AppendResult, PartitionLog, PreparedAppend } from "../../storage/partition-log.ts";
 import type { SharedBuffer } from "../../storage/shared-buffer.ts";
 import type { PartitionImage } from "../metadata/metadata-image.ts";
-import type { IsrPort } from "../ports.ts";
-import type { IsrProposal } from "./in-sync-replicas.ts";
+import type { AlterPartitionAnswer, IsrPort } from "../ports.ts";
+import { type ChangingPartition, proposeIsr } from "./isr-change.ts";
 import { LeaderState, type ReplicaEligibility } from "./leader-state.ts";
 import { type WakeQueue, WatchList } from "./watch-list.ts";
 
@@ -31,21 +31,11 @@ export interface PartitionSurroundings {
   observe?(partition: Partition, change: "role" | "isr" | "highWatermark"): void;
 }
 
-/** Codes after which a leader waits for newer metadata before it proposes again. */
-const WAIT_FOR_METADATA: ReadonlySet<number> = new Set([
-  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-  ErrorCode.UNKNOWN_TOPIC_ID,
-  ErrorCode.INVALID_UPDATE_VERSION,
-  ErrorCode.FENCED_LEADER_EPOCH,
-  ErrorCode.INVALID_REQUEST,
-  ErrorCode.NEW_LEADER_ELECTED,
-]);
-
-export class Partition {
+export class Partition implements ChangingPartition {
   readonly topic: string;
   readonly index: number;
   readonly topicId: string;
-  readonly log: PartitionLog;
+  log: PartitionLog;
   /** The high watermark moved, leadership changed or the log went offline: for consumers and acks=all producers. */
   readonly highWatermarkWatch: WatchList;
   /** The log grew, or the above: for followers. */
@@ -58,6 +48,12 @@ export class Partition {
   minInSyncReplicas = 1;
   /** Bytes appended since this replica was made: tells how much came since a fetch was parked. */
   appendedBytes = 0;
+  /** Grows when somebody else leads, in another epoch, or nobody can: whoever was parked before has to look again. */
+  roleChanges = 0;
+  /** Grows when this broker stops leading: an append of this tenure is where it was put as long as the tenure lasts. */
+  tenure = 0;
+  /** Why nothing is appended here. */
+  private notLeading: ErrorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER;
 
   constructor(topic: string, index: number, topicId: string, log: PartitionLog, around: PartitionSurroundings) {
     this.topic = topic;
@@ -95,12 +91,9 @@ export class Partition {
     if (image.leader === this.around.nodeId && !this.log.offline) {
       this.lead(image, previous === undefined || image.partitionEpoch > previous.partitionEpoch);
     } else {
-      this.leaderState = undefined;
+      this.stopLeading();
     }
-    if (previous?.leader !== image.leader || previous?.leaderEpoch !== image.leaderEpoch) {
-      this.around.observe?.(this, "role");
-      this.wakeAll();
-    }
+    if (previous?.leader !== image.leader || previous?.leaderEpoch !== image.leaderEpoch) this.roleChanged();
   }
 
   /** @param newer our own change coming back settles nothing: a proposal made since then stays in flight (KAFKA-12686). */
@@ -119,22 +112,45 @@ export class Partition {
     this.maybeAdvanceHighWatermark();
   }
 
-  /** This replica is going away or its log failed: those who wait look again and find no leader. */
-  resign(): void {
-    this.leaderState = undefined;
-    this.wakeAll();
+  /**
+   * This replica is going away or its log failed: those who wait look again and find no leader.
+   * @param why what whoever appends here is told from now on.
+   */
+  resign(why: ErrorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER): void {
+    this.notLeading = why;
+    this.stopLeading();
+    this.roleChanged();
   }
 
-  private wakeAll(): void {
+  /** The log was repaired and opened again: the replica takes up the role the metadata gives it. */
+  takeLog(log: PartitionLog): void {
+    this.log = log;
+    this.apply(this.state);
+    this.roleChanged();
+  }
+
+  private stopLeading(): void {
+    if (this.leaderState === undefined) return;
+    this.leaderState = undefined;
+    this.tenure++;
+  }
+
+  private roleChanged(): void {
+    this.roleChanges++;
+    this.around.observe?.(this, "role");
     this.highWatermarkWatch.wake();
     this.appendWatch.wake();
     this.lowWatermarkWatch.wake();
   }
 
-  /** @throws KafkaError NOT_LEADER_OR_FOLLOWER. */
+  /** What an append that waits here is told once its tenure is over. */
+  get reasonNotLeading(): ErrorCode {
+    return this.log.offline ? ErrorCode.KAFKA_STORAGE_ERROR : this.notLeading;
+  }
+
+  /** @throws KafkaError NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR, UNKNOWN_TOPIC_OR_PARTITION when the topic has gone. */
   requireLeader(): LeaderState {
-    if (this.log.offline) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR);
-    if (this.leaderState === undefined) throw new KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER);
+    if (this.leaderState === undefined || this.log.offline) throw new KafkaError(this.reasonNotLeading);
     return this.leaderState;
   }
 
@@ -151,15 +167,21 @@ export class Partition {
     return Math.min(this.minInSyncReplicas, this.state.replicas.length);
   }
 
+  /** Whether an append may be tried at all. @throws KafkaError as append() does, but for the log's. */
+  requireAppendable(requireMinIsr: boolean): LeaderState {
+    const leader = this.requireLeader();
+    if (requireMinIsr && leader.inSync.committed.length < this.effectiveMinInSyncReplicas) {
+      throw new KafkaError(ErrorCode.NOT_ENOUGH_REPLICAS);
+    }
+    return leader;
+  }
+
   /**
    * Appends as leader. With `requireMinIsr` (acks=all) nothing is written while the ISR is too small.
    * @throws KafkaError NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, and those of the log.
    */
   append(prepared: PreparedAppend, requireMinIsr: boolean, options?: Omit<AppendOptions, "leaderEpoch">): AppendResult {
-    const leader = this.requireLeader();
-    if (requireMinIsr && leader.inSync.committed.length < this.effectiveMinInSyncReplicas) {
-      throw new KafkaError(ErrorCode.NOT_ENOUGH_REPLICAS);
-    }
+    const leader = this.requireAppendable(requireMinIsr);
     const result = this.log.append(prepared, { ...options, leaderEpoch: leader.leaderEpoch });
     if (!result.duplicate) {
       this.appendedBytes += prepared.records.length;
@@ -211,7 +233,7 @@ export class Partition {
     const grew = fetchOffset !== follower.logEndOffset;
     follower.fetched(fetchOffset, logStartOffset, brokerEpoch, this.log.logEndOffset, nowMs);
     if (leader.mayJoin(follower, this.log.highWatermark, this.around.eligibility)) {
-      this.propose(leader, leader.inSync.expandedBy(replicaId));
+      proposeIsr(this, leader, leader.inSync.expandedBy(replicaId), this.around);
     }
     if (grew) this.maybeAdvanceHighWatermark();
     if (startMoved) this.lowWatermarkWatch.wake();
@@ -219,7 +241,7 @@ export class Partition {
 
   /** A broker came back as a new incarnation: what its old one had counts no more until it fetches again. */
   replicaRestarted(replicaId: number): void {
-    this.leaderState?.follower(replicaId)?.forget();
+    this.leaderState?.replicaRestarted(replicaId, this.around.clock.monotonicMs());
   }
 
   /** Drops members of the ISR that have lagged for too long; called every half replica.lag.time.max.ms. */
@@ -228,67 +250,21 @@ export class Partition {
     if (leader === undefined || leader.inSync.proposal !== undefined || this.log.offline) return;
     const nowMs = this.around.clock.monotonicMs();
     const lagging = leader.lagging(this.log.logEndOffset, nowMs, this.around.replicaLagTimeMaxMs);
-    if (lagging.size > 0) this.propose(leader, leader.inSync.shrunkBy(lagging));
+    if (lagging.size > 0) proposeIsr(this, leader, leader.inSync.shrunkBy(lagging), this.around);
     // A replica outside the ISR that was expected to join holds the high watermark back only as long as it may be expected.
     else this.maybeAdvanceHighWatermark();
   }
 
-  private propose(leader: LeaderState, proposal: IsrProposal): void {
-    leader.inSync.proposal = proposal;
-    const state = this.state;
-    this.around.isr
-      .alterPartition(this.topicId, {
-        partitionIndex: this.index,
-        leaderEpoch: leader.leaderEpoch,
-        partitionEpoch: state.partitionEpoch,
-        leaderRecoveryState: 0, // leading is having recovered
-        newIsrWithEpochs: proposal.replicas.map((brokerId) => ({
-          brokerId,
-          brokerEpoch:
-            brokerId === this.around.nodeId
-              ? this.around.brokerEpoch()
-              : (leader.follower(brokerId)?.brokerEpoch ?? -1),
-        })),
-      })
-      .onComplete((answer) => {
-        // Newer metadata, or a newer epoch, has settled the matter already.
-        if (typeof answer === "symbol" || this.leaderState !== leader || leader.inSync.proposal !== proposal) return;
-        this.proposalAnswered(leader, proposal, answer);
-      });
+  /** Only for the change in flight: the controller has committed it. */
+  isrChanged({ isr, partitionEpoch, leaderRecoveryState }: AlterPartitionAnswer): void {
+    this.image = { ...this.state, inSyncReplicas: isr, partitionEpoch, leaderRecoveryState };
+    this.around.observe?.(this, "isr");
+    this.maybeAdvanceHighWatermark();
   }
 
-  private proposalAnswered(
-    leader: LeaderState,
-    proposal: IsrProposal,
-    answer: {
-      errorCode: number;
-      leaderEpoch: number;
-      partitionEpoch: number;
-      isr: number[];
-      leaderRecoveryState: number;
-    },
-  ): void {
-    if (answer.errorCode === ErrorCode.NONE) {
-      if (answer.leaderEpoch !== leader.leaderEpoch || answer.partitionEpoch < this.state.partitionEpoch) return;
-      leader.inSync.committed = answer.isr;
-      leader.inSync.proposal = undefined;
-      this.image = {
-        ...this.state,
-        inSyncReplicas: answer.isr,
-        partitionEpoch: answer.partitionEpoch,
-        leaderRecoveryState: answer.leaderRecoveryState,
-      };
-      this.around.observe?.(this, "isr");
-      if (!this.maybeAdvanceHighWatermark()) this.highWatermarkWatch.wake();
-    } else if (
-      answer.errorCode === ErrorCode.INELIGIBLE_REPLICA ||
-      answer.errorCode === ErrorCode.OPERATION_NOT_ATTEMPTED
-    ) {
-      leader.inSync.proposal = undefined;
-      this.maybeAdvanceHighWatermark();
-    } else if (!WAIT_FOR_METADATA.has(answer.errorCode)) {
-      this.propose(leader, proposal);
-    }
+  /** Only for the change in flight: the controller has refused it. */
+  isrStays(): void {
+    this.maybeAdvanceHighWatermark();
   }
 
   /**

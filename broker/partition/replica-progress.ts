@@ -8,11 +8,12 @@ export class ReplicaProgress {
   /** -1 until it has fetched in this leader epoch. */
   logEndOffset = -1;
   logStartOffset = -1;
-  /** Broker epoch of its last fetch; -1 when it said none. */
-  brokerEpoch = -1;
+  /** Broker epoch of its last fetch, -1 when that said none; undefined until it has fetched. */
+  brokerEpoch: number | undefined;
   /** When it last had everything the leader had. */
   lastCaughtUpMs: number;
-  lastFetchMs = 0;
+  /** Infinitely long ago until it has fetched: a fetch of a replica far behind must not count as one that was caught up. */
+  private lastFetchMs = Number.NEGATIVE_INFINITY;
   private leaderEndAtLastFetch = 0;
 
   /** @param lastCaughtUpMs now for a member of the ISR at the start of the leader epoch, -Infinity for others. */
@@ -48,11 +49,16 @@ export class ReplicaProgress {
     return this.logEndOffset === leaderEndOffset || nowMs - this.lastCaughtUpMs <= lagMs;
   }
 
-  /** A new incarnation of the broker may have lost what the old one had. */
-  forget(): void {
+  /**
+   * A new incarnation of the broker may have lost what the old one had.
+   * @param lastCaughtUpMs as for the constructor: a member of the ISR gets its time to come back.
+   */
+  forget(lastCaughtUpMs: number): void {
     this.logEndOffset = -1;
     this.logStartOffset = -1;
+    this.brokerEpoch = undefined;
+    this.lastCaughtUpMs = lastCaughtUpMs;
     this.leaderEndAtLastFetch = 0;
-    this.lastFetchMs = 0;
+    this.lastFetchMs = Number.NEGATIVE_INFINITY;
   }
 }

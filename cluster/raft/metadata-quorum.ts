@@ -157,11 +157,11 @@ export class MetadataQuorum {
     });
     assert(output.persist !== undefined && output.startEpoch !== undefined, "the only voter becomes leader");
     await this.stateFile.write(output.persist, this.core.voters, this.level);
-    const leading = new Promise<void>((resolve, reject) => {
+    if (this.ended) throw new Error("the quorum was stopped before it had a leader");
+    const batch = this.startEpoch(output.startEpoch);
+    await new Promise<void>((resolve, reject) => {
       this.leading = { resolve, reject };
     });
-    const batch = this.startEpoch(output.startEpoch);
-    await leading;
     return batch;
   }
 
@@ -207,6 +207,8 @@ export class MetadataQuorum {
   stop(): void {
     this.ended = true;
     this.fetches.stop();
+    this.leading?.reject(new Error("the quorum was stopped before it had a leader"));
+    this.leading = undefined;
   }
 
   private startEpoch(leaderEpoch: number): MetadataBatch {
@@ -286,8 +288,8 @@ export class MetadataQuorum {
   private fail(error: unknown): void {
     if (this.ended) return;
     this.around.logger.error({ error }, "the metadata log cannot be written any more");
-    this.stop();
     this.leading?.reject(error);
+    this.stop();
     this.onFailure?.(error);
   }
 

@@ -63,6 +63,14 @@ export class ReplicaFetchers {
     }
   }
 
+  /** The partition's log failed and was repaired: it is fetched again from where it ends now. */
+  followAgain(partition: Partition, image: MetadataImage): void {
+    const before = this.following.get(partition);
+    if (this.closed || before === undefined) return;
+    this.stopFollowing(partition, before.leaderId);
+    this.startFollowing(partition, before.leaderId, before.leaderEpoch, image);
+  }
+
   private startFollowing(partition: Partition, leaderId: number, leaderEpoch: number, image: MetadataImage): void {
     this.following.set(partition, { leaderId, leaderEpoch });
     const source = this.sourceOf(leaderId, image);

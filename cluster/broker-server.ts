@@ -1,0 +1,299 @@
+/**
+ * One life of a broker: its logs, its data plane, its place in the cluster, from start to stop.
+ *
+ * Owns: the order of starting (directories, listeners bound, registered, metadata, logs, unfenced, serving) and of stopping.
+ * Leaves to BrokerNode: requests; to BrokerLifecycle: the controller's view; to the link: where controller and metadata are.
+ */
+
+import { BrokerNode } from "../broker/broker-node.ts";
+import type { BrokerConfigLayers } from "../broker/config/broker-config-layers.ts";
+import type { LoggerLevels } from "../broker/config/logger-levels.ts";
+import type { Answer } from "../broker/dispatch/answer.ts";
+import type { RequestContext } from "../broker/dispatch/handler.ts";
+import { BROKER_HANDLERS } from "../broker/handlers/table.ts";
+import type { PartitionSurroundings } from "../broker/partition/partition.ts";
+import type { Api } from "../protocol/schema/api.ts";
+import { UNKNOWN_BROKER_EPOCH } from "../storage/clean-shutdown-file.ts";
+import type { LogSurroundings } from "../storage/log/log-surroundings.ts";
+import { DEFAULT_MAX_DECOMPRESSED_BYTES } from "../storage/log/log-surroundings.ts";
+import { TailBudget } from "../storage/log/tail-budget.ts";
+import { LogDirectories } from "../storage/log-directories.ts";
+import type { PartitionLog } from "../storage/partition-log.ts";
+import { randomUuid } from "../storage/random.ts";
+import { BrokerListeners, type NodeListener } from "./broker-listeners.ts";
+import type { Environment } from "./environment.ts";
+import { logDirectoriesSettings, logDirectoryPaths } from "./log-settings.ts";
+import { BrokerLifecycle } from "./membership/broker-lifecycle.ts";
+import type { BrokerIdentity, ControllerLink } from "./membership/controller-link.ts";
+import { DirectoryReports } from "./membership/directory-reports.ts";
+import type { ClusterDelta } from "./metadata/cluster-image.ts";
+import { emptyImage } from "./metadata/cluster-image.ts";
+import { differenceOf } from "./metadata/metadata-loader.ts";
+import { brokerFeatures } from "./metadata/supported-features.ts";
+import { rpcEnvironment, TAIL_BYTES } from "./node-memory.ts";
+import { replicaFetchers } from "./replication/configured-fetchers.ts";
+import { IsrProposals } from "./replication/isr-proposals.ts";
+import type { ReplicaFetchers } from "./replication/replica-fetchers.ts";
+
+export interface BrokerServerOptions {
+  readonly environment: Environment;
+  readonly config: BrokerConfigLayers;
+  readonly loggerLevels: LoggerLevels;
+  readonly clusterId: string;
+  readonly listeners: readonly NodeListener[];
+  /** Name of the listener other brokers use. */
+  readonly interBrokerListener: string;
+  /** Makes the way to the controller, once the directories are there. */
+  link(logs: LogDirectories, around: LogSurroundings): Promise<ControllerLink>;
+  readonly observePartition?: PartitionSurroundings["observe"];
+  readonly intercept?: (context: RequestContext, request: unknown, handle: () => Answer<unknown>) => Answer<unknown>;
+  readonly onUnexpectedError?: (error: unknown, api: Api) => void;
+  /** The broker cannot go on. */
+  readonly onFailure: (error: Error) => void;
+}
+
+/** What is answered when the broker stops may take this long to be read. */
+const DRAIN_MS = 1000;
+/** controlled shutdown is asked for again and again; past this the broker leaves as it is. */
+const CONTROLLED_SHUTDOWN_MS = 30_000;
+
+export class BrokerServer {
+  readonly broker: BrokerNode;
+  readonly logs: LogDirectories;
+  readonly listeners = new BrokerListeners();
+  readonly link: ControllerLink;
+  readonly lifecycle: BrokerLifecycle;
+  private readonly options: BrokerServerOptions;
+  private readonly isr: IsrProposals;
+  private readonly fetchers: ReplicaFetchers;
+  private readonly reports: DirectoryReports;
+  private readonly offlineDirectories: string[] = [];
+  /** The logs are loaded and partitions follow the metadata from here on. */
+  private following = false;
+
+  private constructor(options: BrokerServerOptions, logs: LogDirectories, link: ControllerLink, configOf: ConfigCell) {
+    const { environment, config, clusterId } = options;
+    const { clock, random, logger } = environment;
+    const { settings } = config;
+    this.options = options;
+    this.logs = logs;
+    this.link = link;
+    this.isr = new IsrProposals(link.isrChannel, clock, () => this.identity);
+    this.broker = new BrokerNode({
+      ...{ config, clock, random, logger, loggerLevels: options.loggerLevels },
+      logs: {
+        obtain: (topic, partition, topicId) => logs.obtain(topic, partition, topicId),
+        remove: (topic, partition, topicId) => logs.remove(topic, partition, topicId),
+        updateConfig: (topic) => logs.updateConfigs(topic),
+      },
+      controller: link.port(() => this.identity),
+      isr: this.isr,
+      brokerEpoch: () => this.lifecycle.brokerEpoch,
+      supportedFeatures: brokerFeatures(),
+      emptyImage: emptyImage(clusterId),
+      ...(options.observePartition === undefined ? {} : { observePartition: options.observePartition }),
+    });
+    configOf.of = (topic) => this.broker.logConfigOf(topic);
+    const incarnationId = randomUuid(random);
+    this.lifecycle = new BrokerLifecycle({
+      ...{ channel: link.heartbeatChannel, clock, log: logger },
+      registration: () => ({
+        brokerId: config.nodeId,
+        clusterId,
+        incarnationId,
+        listeners: this.listeners.endpoints,
+        features: brokerFeatures().map(({ name, minVersion, maxVersion }) => ({
+          ...{ name, minSupportedVersion: minVersion, maxSupportedVersion: maxVersion },
+        })),
+        rack: settings.brokerRack,
+        logDirs: [...logs.onlineDirectoryIds].sort(),
+      }),
+      previousBrokerEpoch: logs.previousBrokerEpoch,
+      appliedOffset: () => (this.following ? this.broker.image.offset : this.link.metadata.image.offset),
+      offlineDirectories: () => this.offlineDirectories,
+      heartbeatIntervalMs: settings.brokerHeartbeatIntervalMs,
+      registrationTimeoutMs: settings.initialBrokerRegistrationTimeoutMs,
+    });
+    this.fetchers = replicaFetchers(
+      settings,
+      config.nodeId,
+      options.interBrokerListener,
+      rpcEnvironment(environment),
+      logger,
+      () => this.lifecycle.brokerEpoch,
+    );
+    this.reports = new DirectoryReports(
+      link.isrChannel,
+      clock,
+      () => this.identity,
+      (topicId, partition) => {
+        const held = this.broker.partitions.getById(topicId, partition);
+        return held === undefined || held.log.offline ? undefined : held.log.directoryId;
+      },
+    );
+    this.broker.partitions.onChange((changes, image) => this.fetchers.apply(changes, image));
+  }
+
+  /** Opens the directories and finds the controller. @throws DirectoryRefused, DiskError, NetworkError. */
+  static async open(options: BrokerServerOptions): Promise<BrokerServer> {
+    const { environment, config, clusterId } = options;
+    const { settings } = config;
+    const around: LogSurroundings = {
+      ...{ disk: environment.disk, clock: environment.clock, random: environment.random },
+      ...{ compute: environment.compute, logger: environment.logger },
+      tailBudget: new TailBudget(TAIL_BYTES, environment.pool),
+      producerLimits: {
+        expirationMs: settings.producerIdExpirationMs,
+        verifyTransactions: settings.transactionPartitionVerificationEnable,
+        maxProducers: 100_000,
+      },
+      maxDecompressedBytes: DEFAULT_MAX_DECOMPRESSED_BYTES,
+    };
+    const cell: ConfigCell = { of: undefined };
+    let server: BrokerServer | undefined;
+    const logs = await LogDirectories.open({
+      around,
+      paths: logDirectoryPaths(settings),
+      clusterId,
+      nodeId: config.nodeId,
+      configOf: (topic) => {
+        if (cell.of === undefined) throw new Error("logs are opened before the metadata is there");
+        return cell.of(topic);
+      },
+      settings: logDirectoriesSettings(settings),
+      onLogOffline: (log) => server?.logOffline(log),
+      onLogReopened: (log) => server?.logReopened(log),
+      onDirectoryOffline: (directoryId) => server?.directoryOffline(directoryId),
+    });
+    try {
+      const link = await options.link(logs, around);
+      server = new BrokerServer(options, logs, link, cell);
+      return server;
+    } catch (error) {
+      logs.abandon();
+      throw error;
+    }
+  }
+
+  /** Starts; resolves when the broker is unfenced and serves. @throws what makes it impossible. */
+  async start(): Promise<void> {
+    const { environment, intercept, onUnexpectedError, listeners } = this.options;
+    await this.listeners.open(
+      {
+        ...{ environment, broker: this.broker, table: BROKER_HANDLERS },
+        ...(intercept === undefined ? {} : { intercept }),
+        ...(onUnexpectedError === undefined ? {} : { onUnexpectedError }),
+      },
+      listeners,
+    );
+    const { metadata } = this.link;
+    metadata.onFailure = (error) => this.options.onFailure(error instanceof Error ? error : new Error(String(error)));
+    const running = new Promise<void>((resolve) => {
+      this.lifecycle.onRunning = resolve;
+    });
+    const caughtUp = this.whenMetadata(() => {
+      const own = metadata.image.brokers.get(this.broker.nodeId);
+      return own !== undefined && own.brokerEpoch === this.lifecycle.brokerEpoch;
+    });
+    await metadata.start((delta) => this.onDelta(delta));
+    await this.lifecycle.register();
+    this.checkMetadata();
+    await caughtUp;
+    await this.follow();
+    this.broker.start();
+    this.lifecycle.nodeIsReady();
+    await running;
+    // Clients are told of leaders, this broker among them, from the first answer on.
+    await this.whenMetadata(() => this.broker.image.brokers.get(this.broker.nodeId)?.fenced === false);
+    this.listeners.serve();
+  }
+
+  private waiting: { readonly holds: () => boolean; readonly resolve: () => void }[] = [];
+
+  private whenMetadata(holds: () => boolean): Promise<void> {
+    if (this.lifecycle.brokerEpoch >= 0 && holds()) return Promise.resolve();
+    return new Promise((resolve) => this.waiting.push({ holds, resolve }));
+  }
+
+  private checkMetadata(): void {
+    if (this.lifecycle.brokerEpoch < 0) return;
+    const met = this.waiting.filter(({ holds }) => holds());
+    this.waiting = this.waiting.filter((one) => !met.includes(one));
+    for (const { resolve } of met) resolve();
+  }
+
+  private onDelta(delta: ClusterDelta): void {
+    if (this.following) this.apply(delta);
+    this.checkMetadata();
+    if (!this.lifecycle.isRunning) this.lifecycle.beatNow();
+  }
+
+  /** Opens the logs with the configs of the metadata as it is now, and follows it from here on. */
+  private async follow(): Promise<void> {
+    const { metadata } = this.link;
+    const before = this.broker.image;
+    // Configs of topics are needed to open their logs; nothing else may look at the metadata yet.
+    this.broker.image = metadata.image;
+    await this.logs.load();
+    this.broker.image = before;
+    this.following = true;
+    const { image } = metadata;
+    this.logs.setStraysAside((log) => {
+      const partition = image.topicsById.get(log.topicId)?.partitions[log.partition];
+      return partition === undefined || !partition.replicas.includes(this.broker.nodeId);
+    });
+    this.apply(differenceOf(emptyImage(this.options.clusterId), image));
+  }
+
+  private apply(delta: ClusterDelta): void {
+    this.broker.apply(delta);
+    if (delta.changedBrokers.size > 0) this.fetchers.applyBrokers(delta.changedBrokers, delta.image);
+    this.reports.apply(delta, this.broker.nodeId);
+  }
+
+  private get identity(): BrokerIdentity {
+    return { brokerId: this.broker.nodeId, brokerEpoch: this.lifecycle.brokerEpoch };
+  }
+
+  /** A replica is gone until it is repaired or emptied: it neither leads nor counts. */
+  private logOffline(log: PartitionLog): void {
+    const partition = this.broker.partitions.getById(log.topicId, log.partition);
+    if (partition?.log !== log) return;
+    partition.resign();
+    this.reports.lost(log.topicId, log.partition);
+  }
+
+  private logReopened(log: PartitionLog): void {
+    const partition = this.broker.partitions.getById(log.topicId, log.partition);
+    if (partition === undefined) return;
+    partition.takeLog(log);
+    this.fetchers.followAgain(partition, this.broker.image);
+    this.reports.report(log.topicId, log.partition, log.directoryId);
+  }
+
+  private directoryOffline(directoryId: string): void {
+    this.offlineDirectories.push(directoryId);
+    this.lifecycle.beatNow();
+    if (this.logs.onlineDirectoryIds.length === 0) this.options.onFailure(new Error("every log directory is offline"));
+  }
+
+  /** Leaves in good order: leadership moves away, what is under way is answered, logs are closed clean. */
+  async stop(): Promise<void> {
+    if (this.broker.settings.controlledShutdownEnable) await this.lifecycle.controlledShutdown(CONTROLLED_SHUTDOWN_MS);
+    const { brokerEpoch } = this.lifecycle;
+    this.lifecycle.stop();
+    this.fetchers.close();
+    this.isr.close();
+    this.reports.close();
+    this.broker.stop();
+    await this.listeners.close(DRAIN_MS);
+    await this.link.metadata.stop();
+    await this.logs.close(brokerEpoch < 0 ? UNKNOWN_BROKER_EPOCH : brokerEpoch);
+    this.link.close();
+  }
+}
+
+/** The configs of topics are known once there is a broker; the logs ask for them through this. */
+interface ConfigCell {
+  of: ((topic: string) => ReturnType<BrokerNode["logConfigOf"]>) | undefined;
+}

@@ -1,0 +1,150 @@
+/**
+ * One node of a cluster in this process, through all its lives: started, stopped, killed, started again.
+ *
+ * Owns: which life is the present one, and that a dead one touches nothing. Leaves to BrokerServer: what a life does.
+ * The ports of the first life stay those of the later ones.
+ */
+import type { BrokerConfigLayers } from "../broker/config/broker-config-layers.ts";
+import { listenersOf } from "../broker/config/listeners.ts";
+import type { LoggerLevels } from "../broker/config/logger-levels.ts";
+import type { Address } from "../broker/network/network.ts";
+import type { NodeListener } from "./broker-listeners.ts";
+import { BrokerServer, type BrokerServerOptions } from "./broker-server.ts";
+import type { Environment } from "./environment.ts";
+import { Incarnation } from "./incarnation.ts";
+
+export type NodeState = "stopped" | "starting" | "running" | "stopping" | "failed";
+
+export interface ClusterNodeOptions {
+  /** What its lives stand on: its disk, above all. */
+  readonly environment: Environment;
+  /** The settings of a life; made anew for each, as a restart reads its file again. */
+  config(): BrokerConfigLayers;
+  readonly loggerLevels: LoggerLevels;
+  readonly clusterId: string;
+  readonly listeners: readonly NodeListener[];
+  readonly link: (
+    environment: Environment,
+    config: BrokerConfigLayers,
+    ...rest: Parameters<BrokerServerOptions["link"]>
+  ) => ReturnType<BrokerServerOptions["link"]>;
+  readonly hooks?: Pick<BrokerServerOptions, "observePartition" | "intercept" | "onUnexpectedError">;
+  readonly onFailure: (error: Error) => void;
+  /** After a kill; with the power everything goes that was not synced. */
+  readonly crashDisk?: (options: { readonly powerLoss: boolean }) => void;
+}
+
+export class ClusterNode {
+  readonly id: number;
+  private readonly options: ClusterNodeOptions;
+  private listeners: readonly NodeListener[];
+  private incarnation: Incarnation | undefined;
+  private server: BrokerServer | undefined;
+  private current: NodeState = "stopped";
+
+  constructor(id: number, options: ClusterNodeOptions) {
+    this.id = id;
+    this.options = options;
+    this.listeners = options.listeners;
+  }
+
+  get state(): NodeState {
+    return this.current;
+  }
+
+  /** The broker of the present life; undefined while there is none. */
+  get running(): BrokerServer | undefined {
+    return this.current === "running" ? this.server : undefined;
+  }
+
+  /** What clients are told; empty before the first start. */
+  get addresses(): readonly Address[] {
+    return this.listeners.flatMap(({ advertised }) =>
+      advertised?.port === undefined ? [] : [{ host: advertised.host, port: advertised.port }],
+    );
+  }
+
+  /** Starts a life; resolves when it serves. @throws what made it impossible; nothing is left open then. */
+  async start(): Promise<void> {
+    if (this.current !== "stopped" && this.current !== "failed") throw new Error(`node ${this.id} is ${this.current}`);
+    this.current = "starting";
+    const incarnation = new Incarnation(this.options.environment);
+    this.incarnation = incarnation;
+    const { environment } = incarnation;
+    const config = this.options.config();
+    try {
+      const server = await BrokerServer.open({
+        environment,
+        config,
+        loggerLevels: this.options.loggerLevels,
+        clusterId: this.options.clusterId,
+        listeners: this.listeners,
+        interBrokerListener: listenersOf(config.settings).interBrokerName,
+        link: (logs, around) => this.options.link(environment, config, logs, around),
+        ...this.options.hooks,
+        onFailure: (error) => {
+          if (this.incarnation === incarnation) this.failed(error);
+        },
+      });
+      this.server = server;
+      await server.start();
+      // Killed while it started: the kill has settled everything.
+      if (this.incarnation !== incarnation) return;
+      this.keepPorts(server);
+      this.current = "running";
+    } catch (error) {
+      if (this.incarnation !== incarnation) return;
+      this.end("failed");
+      throw error;
+    }
+  }
+
+  /** Leaves in good order: leadership moves away, logs are closed clean. */
+  async stop(): Promise<void> {
+    const { server, incarnation } = this;
+    if (this.current !== "running" || server === undefined) return;
+    this.current = "stopping";
+    await server.stop();
+    if (this.incarnation === incarnation) this.end("stopped");
+  }
+
+  /**
+   * Ends the life as SIGKILL ends a process: sockets are reset, nothing more is written or answered. What was written survives on
+   * every disk; with `powerLoss` only what was synced.
+   */
+  kill(options: { readonly powerLoss?: boolean } = {}): void {
+    if (this.incarnation === undefined) return;
+    this.end("stopped");
+    this.options.crashDisk?.({ powerLoss: options.powerLoss === true });
+  }
+
+  /** Starts again, after a kill or a stop; a running node is stopped first. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  private end(state: NodeState): void {
+    this.current = state;
+    const { incarnation } = this;
+    this.incarnation = undefined;
+    this.server = undefined;
+    incarnation?.kill();
+  }
+
+  private failed(error: Error): void {
+    this.end("failed");
+    this.options.onFailure(error);
+  }
+
+  /** Clients know the ports of the first life. */
+  private keepPorts(server: BrokerServer): void {
+    const opened = new Map(server.listeners.endpoints.map(({ name, port }) => [name, port]));
+    this.listeners = this.listeners.map((listener) => {
+      const bound = server.listeners.portOf(listener.name) ?? listener.port;
+      const { advertised } = listener;
+      if (advertised === undefined) return { ...listener, port: bound };
+      return { ...listener, port: bound, advertised: { ...advertised, port: opened.get(listener.name) ?? bound } };
+    });
+  }
+}
