@@ -29,7 +29,7 @@ export interface Connection {
   readonly localAddress: Address;
   /** Bytes given to write() that the kernel has not taken yet. */
   readonly unsentBytes: number;
-  /** Starts reading. To be called once, in the turn that gave the connection. */
+  /** Starts reading; until then nothing is read. To be called once. */
   receive(receiver: Receiver): void;
   /** Goes on reading after received() returned false; does nothing otherwise. */
   resume(): void;

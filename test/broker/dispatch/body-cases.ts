@@ -54,7 +54,7 @@ export function bodyCases(start: () => Promise<Target>): void {
     const startMs = performance.now();
     const topics = await metadataOf(target.address, framed(headerOf(Metadata, 1), int32(1_000_000), names), 1);
     expect(topics.map(({ name, errorCode }) => [name, errorCode])).toEqual([["", INVALID_TOPIC_EXCEPTION]]);
-    expect(performance.now() - startMs).toBeLessThan(5_000);
+    expect(performance.now() - startMs).toBeLessThan(15_000);
     await probe(target.address);
   });
 

@@ -10,14 +10,15 @@ import { framed, ping, probe, type Target, WireClient } from "../network/wire-cl
 
 export interface FuzzTarget extends Target {
   residentBytes(): Promise<number>;
+  /** How much more it may hold afterwards. */
+  readonly maxGrowthBytes: number;
 }
 
 const MAX_PROBE_MS = 250;
-const MAX_GROWTH_BYTES = 100 * 1024 * 1024;
 const PING_ID = 0x7e57;
 const CONNECTIONS = 16;
 /** How long a request that waits for something is waited for. */
-const PATIENCE_MS = 300;
+const PATIENCE_MS = 100;
 
 /** One damage to a frame; places are shares of its length, so that they fit any frame. */
 type Damage = (bytes: Buffer) => Buffer;
@@ -83,6 +84,18 @@ const damages: fc.Arbitrary<Damage> = fc.oneof(
   ),
 );
 
+/** Key, version, correlation id and client id. */
+function headerBytes(request: Buffer): number {
+  return 10 + Math.max(0, request.readInt16BE(8));
+}
+
+/** A well-behaved client is answered soon; on a busy machine, at least one of a few. */
+async function expectPromptAnswers(address: Address): Promise<void> {
+  const probes: number[] = [];
+  while (probes.length < 5 && !probes.some((ms) => ms < MAX_PROBE_MS)) probes.push(await probe(address));
+  expect(Math.min(...probes)).toBeLessThan(MAX_PROBE_MS);
+}
+
 /** For each API and version that was recorded, its frames. */
 function framesByVersion(): GoldenFrame[][] {
   const groups = new Map<string, GoldenFrame[]>();
@@ -95,7 +108,8 @@ function framesByVersion(): GoldenFrame[][] {
   return [...groups.values()];
 }
 
-export function fuzzCases(start: () => Promise<FuzzTarget>): void {
+/** Damage of many kinds. */
+export function damageCases(start: () => Promise<FuzzTarget>): void {
   test("damaged frames of every API and version", async () => {
     await using target = await start();
     const before = await target.residentBytes();
@@ -114,13 +128,15 @@ export function fuzzCases(start: () => Promise<FuzzTarget>): void {
           return inflicted.reduce((bytes, damage) => damage(bytes), request);
         });
         await sendAll(target.address, frames);
-        expect(await probe(target.address)).toBeLessThan(MAX_PROBE_MS);
+        await expectPromptAnswers(target.address);
       }),
       { seed: 20261121, numRuns: 8, endOnFailure: true },
     );
-    expect((await target.residentBytes()) - before).toBeLessThan(MAX_GROWTH_BYTES);
+    expect((await target.residentBytes()) - before).toBeLessThan(target.maxGrowthBytes);
   });
+}
 
+export function bitFlipCases(start: () => Promise<FuzzTarget>): void {
   test("B26: every bit flipped, of the shortest frame of each API", async () => {
     await using target = await start();
     const before = await target.residentBytes();
@@ -129,16 +145,19 @@ export function fuzzCases(start: () => Promise<FuzzTarget>): void {
       const known = shortest.get(apiKey);
       if (known === undefined || request.length < known.length) shortest.set(apiKey, request);
     }
-    for (const request of shortest.values()) {
-      const flipped = Array.from({ length: request.length * 8 }, (_, bit) => {
+    const flipped = [...shortest.values()].flatMap((request, i) => {
+      // What all headers have in common is flipped in one of them.
+      const bits = Array.from({ length: request.length * 8 }, (_, bit) => bit);
+      const own = i === 0 ? bits : bits.filter((bit) => bit < 4 * 8 || bit >= headerBytes(request) * 8);
+      return own.map((bit) => {
         const copy = Buffer.from(request);
         copy[bit >> 3] = (copy[bit >> 3] as number) ^ (1 << (bit & 7));
         return copy;
       });
-      await sendAll(target.address, flipped);
-    }
-    expect(await probe(target.address)).toBeLessThan(MAX_PROBE_MS);
-    expect((await target.residentBytes()) - before).toBeLessThan(MAX_GROWTH_BYTES);
+    });
+    await sendAll(target.address, flipped);
+    await expectPromptAnswers(target.address);
+    expect((await target.residentBytes()) - before).toBeLessThan(target.maxGrowthBytes);
   });
 }
 

@@ -1,7 +1,8 @@
 import { describe } from "vitest";
 import { NodeProcess } from "../network/node-process.ts";
-import { fuzzCases } from "./fuzz-cases.ts";
+import { bitFlipCases, damageCases } from "./fuzz-cases.ts";
 
 describe("damaged frames", () => {
-  fuzzCases(() => NodeProcess.start());
+  damageCases(() => NodeProcess.start());
+  bitFlipCases(() => NodeProcess.start());
 });

@@ -9,6 +9,7 @@ const ENTRY = fileURLToPath(new URL("./minimal-node-process.ts", import.meta.url
 
 export class NodeProcess implements AsyncDisposable {
   readonly address: Address;
+  readonly maxGrowthBytes = 100 * 1024 * 1024;
   private readonly child: ChildProcess;
 
   private constructor(child: ChildProcess, address: Address) {
