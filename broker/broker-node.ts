@@ -7,6 +7,7 @@
 import type { Clock, Timer } from "../storage/clock.ts";
 import type { LogConfig } from "../storage/log-config.ts";
 import type { Logger } from "../storage/logger.ts";
+import type { PartitionLog } from "../storage/partition-log.ts";
 import type { Random } from "../storage/random.ts";
 import type { Broker } from "./broker.ts";
 import type { BrokerConfigLayers } from "./config/broker-config-layers.ts";
@@ -136,6 +137,16 @@ export class BrokerNode implements Broker {
     this.shrinkTimer?.cancel();
     this.groups.close();
     for (const partition of this.partitions.all()) partition.resign();
+  }
+
+  /** A storage error took one of the logs offline; to be told of every log that LogStore gave. */
+  logOffline(log: PartitionLog): void {
+    this.partitions.logOffline(log, this.image);
+  }
+
+  /** A log that was offline is back, opened anew. */
+  logReopened(log: PartitionLog): void {
+    this.partitions.logReopened(log, this.image);
   }
 
   /** Follows the metadata. Synchronous: no request sees half a delta. */

@@ -20,6 +20,7 @@ export interface BrokerSettings {
   readonly fetchMaxBytes: number;
   readonly maxRequestPartitionSizeLimit: number;
   readonly deleteTopicEnable: boolean;
+  readonly transactionMaxTimeoutMs: number;
 }
 
 export interface Broker {

@@ -33,8 +33,8 @@ export interface ControllerPort {
   allocateProducerIds(): Promise<{ readonly firstProducerId: number; readonly count: number }>;
 }
 
-type AlterPartitionData = Encode<typeof AlterPartitionRequest>["topics"][number]["partitions"][number];
-type AlterPartitionAnswer = Decode<typeof AlterPartitionResponse>["topics"][number]["partitions"][number];
+export type AlterPartitionData = Encode<typeof AlterPartitionRequest>["topics"][number]["partitions"][number];
+export type AlterPartitionAnswer = Decode<typeof AlterPartitionResponse>["topics"][number]["partitions"][number];
 
 /** ISR changes of partitions led here (KIP-497). */
 export interface IsrPort {

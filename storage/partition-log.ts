@@ -153,6 +153,8 @@ export interface PartitionLog {
 
   /** @throws KafkaError OFFSET_OUT_OF_RANGE outside [logStartOffset, logEndOffset]. */
   read(offset: number, options: ReadOptions): LogRead | Promise<LogRead>;
+  /** Whether both offsets lie in one segment; otherwise what a read at the first gives will not grow. */
+  inSameSegment(offset: number, endOffset: number): boolean;
   /** The first record with a timestamp at or above; undefined when there is none below `upToOffset`. */
   offsetForTimestamp(timestamp: number, upToOffset: number): Promise<TimestampAndOffset | undefined>;
   /** The record with the largest timestamp, the first of several. */

@@ -2,12 +2,15 @@
  * A Fetch that waits for data (KIP long polling): reads at once, and again whenever one of its partitions moved, until there
  * is enough, something is wrong, or its time is up.
  *
- * Owns: the limits of a response and when it is full enough. Invariant: every LogRead it made is in its answer or released.
+ * Owns: when a response is full enough. Leaves to readPartitions: the limits of a response.
+ * Invariant: one read at a time; every LogRead it made is in its answer or released; it answers once, or never when cancelled.
  */
 import type { Broker } from "../broker.ts";
+import type { Partition } from "../partition/partition.ts";
 import { ParkedWatcher } from "../partition/watch-list.ts";
 import type { FetchPartition } from "./fetch-session.ts";
-import { type FetchParameters, fetchPartition, isFollower, type PartitionFetchResult } from "./partition-fetch.ts";
+import { type FetchParameters, fetchEndOffset, isFollower, type PartitionFetchResult } from "./partition-fetch.ts";
+import { bytesRead, type PartitionFetchResults, readPartitions, releaseReads } from "./read-partitions.ts";
 
 export interface FetchLimits {
   readonly maxWaitMs: number;
@@ -20,13 +23,21 @@ export class DelayedFetch extends ParkedWatcher {
   private readonly requests: readonly FetchPartition[];
   private readonly parameters: FetchParameters;
   private readonly limits: FetchLimits;
-  private readonly done: (results: PartitionFetchResult[]) => void;
+  private readonly done: (results: PartitionFetchResults) => void;
   private readonly failed: (error: unknown) => void;
+  private readonly startedMs: number;
+  private isParked = false;
+  /** A read off the loop is under way. */
+  private isReading = false;
+  /** Something moved while it was. */
+  private movedMeanwhile = false;
+  private isExpired = false;
+  private hasEnded = false;
+  private watched: readonly Partition[] = [];
   /** What has to be appended, at the least, before another look is worth its while. */
   private missingBytes = 0;
   private appendedBefore = 0;
-  private parked = false;
-  private gone = false;
+  private roleChangesBefore = 0;
 
   /**
    * @param done called once with a result per partition, in order; at once when nothing has to be waited for.
@@ -37,7 +48,7 @@ export class DelayedFetch extends ParkedWatcher {
     requests: readonly FetchPartition[],
     parameters: FetchParameters,
     limits: FetchLimits,
-    done: (results: PartitionFetchResult[]) => void,
+    done: (results: PartitionFetchResults) => void,
     failed: (error: unknown) => void,
   ) {
     super();
@@ -47,133 +58,134 @@ export class DelayedFetch extends ParkedWatcher {
     this.limits = limits;
     this.done = done;
     this.failed = failed;
+    this.startedMs = limits.maxWaitMs > 0 ? broker.clock.monotonicMs() : 0;
   }
 
   start(): void {
-    this.withResults((results) => {
-      if (this.isEnough(results)) this.done(results);
-      else this.wait(results);
-    });
+    this.look(true);
   }
 
   /** The client has gone. */
   cancel(): void {
-    this.gone = true;
+    this.hasEnded = true;
     this.leave();
   }
 
-  private wait(results: readonly PartitionFetchResult[]): void {
-    this.rememberMissing(results);
-    const lists = [];
-    for (const { partition } of results) {
-      if (partition === undefined) continue;
-      lists.push(isFollower(this.parameters) ? partition.appendWatch : partition.highWatermarkWatch);
+  private look(arrives: boolean): void {
+    const { broker, requests, parameters, limits } = this;
+    const results = readPartitions(broker, requests, parameters, limits.maxBytes, arrives);
+    if (!(results instanceof Promise)) {
+      this.judge(results);
+      return;
     }
-    release(results);
-    this.parked = true;
-    this.park(lists, this.broker.clock, this.limits.maxWaitMs);
+    this.isReading = true;
+    this.movedMeanwhile = false;
+    // What is appended while the disk is read must not be missed.
+    if (limits.maxWaitMs > 0) this.parkOnce();
+    results.then(
+      (cold) => {
+        this.isReading = false;
+        this.judge(cold);
+      },
+      (error: unknown) => {
+        if (!this.end()) return;
+        this.failed(error);
+      },
+    );
   }
 
-  private rememberMissing(results: readonly PartitionFetchResult[]): void {
-    this.missingBytes = this.wantedBytes - totalBytes(results);
-    this.appendedBefore = appendedBytes(results);
-  }
-
-  override tryComplete(): boolean {
-    if (!this.parked) return false;
-    if (this.limits.minBytes > 1 && this.stillTooLittle()) return false;
-    this.parked = false; // a read off the loop may be under way; one at a time
-    this.withResults((results) => {
-      if (this.isEnough(results)) {
-        if (this.leave()) this.done(results);
-        else release(results);
+  private judge(results: PartitionFetchResults): void {
+    if (this.hasEnded) {
+      releaseReads(results);
+    } else if (this.isExpired || this.isEnough(results)) {
+      this.end();
+      this.done(results);
+    } else {
+      this.rememberMissing(results);
+      releaseReads(results);
+      if (this.movedMeanwhile) {
+        this.movedMeanwhile = false;
+        this.look(false);
       } else {
-        this.rememberMissing(results);
-        release(results);
-        this.parked = true;
+        this.parkOnce();
       }
-    });
+    }
+  }
+
+  /** True for the first caller. */
+  private end(): boolean {
+    if (this.hasEnded) return false;
+    this.hasEnded = true;
+    this.leave();
     return true;
   }
 
-  /** Looks without reading: less was appended to the partitions than is missing, and no role changed. */
-  private stillTooLittle(): boolean {
-    let appended = 0;
-    for (const request of this.requests) {
-      const partition =
-        request.topic === null ? undefined : this.broker.partitions.get(request.topic, request.partition);
-      if (partition === undefined || (isFollower(this.parameters) && !partition.isLeader)) return false;
-      appended += partition.appendedBytes;
+  private parkOnce(): void {
+    if (this.isParked) return;
+    this.isParked = true;
+    const lists = [];
+    for (const { topic, partition } of this.requests) {
+      const held = topic === null ? undefined : this.broker.partitions.get(topic, partition);
+      if (held !== undefined) lists.push(isFollower(this.parameters) ? held.appendWatch : held.highWatermarkWatch);
     }
-    return appended - this.appendedBefore < this.missingBytes;
+    const { clock } = this.broker;
+    this.park(lists, clock, this.limits.maxWaitMs - (clock.monotonicMs() - this.startedMs));
+  }
+
+  private rememberMissing(results: PartitionFetchResults): void {
+    this.missingBytes = this.wantedBytes - bytesRead(results);
+    this.watched = results.flatMap(({ partition }) => partition ?? []);
+    this.appendedBefore = 0;
+    this.roleChangesBefore = 0;
+    for (const partition of this.watched) {
+      this.appendedBefore += partition.appendedBytes;
+      this.roleChangesBefore += partition.roleChanges;
+      // What is in the log but not yet to be read may come to be read without any append.
+      if (fetchEndOffset(partition.log, this.parameters) < partition.log.logEndOffset) this.missingBytes = 0;
+    }
+  }
+
+  override tryComplete(): boolean {
+    if (this.isReading) {
+      this.movedMeanwhile = true;
+      return false;
+    }
+    if (this.stillTooLittle()) return false;
+    this.look(false);
+    return this.hasEnded;
+  }
+
+  /** Looks without reading: less was appended to the partitions than is missing, and nobody's role changed. */
+  private stillTooLittle(): boolean {
+    if (this.missingBytes <= 1) return false;
+    let appended = 0;
+    let roleChanges = 0;
+    for (const partition of this.watched) {
+      appended += partition.appendedBytes;
+      roleChanges += partition.roleChanges;
+    }
+    return roleChanges === this.roleChangesBefore && appended - this.appendedBefore < this.missingBytes;
   }
 
   protected override expire(): void {
-    if (!this.leave()) return;
-    this.withResults((results) => this.done(results));
+    this.isExpired = true;
+    if (!this.isReading) this.look(false);
   }
 
   private get wantedBytes(): number {
     return Math.min(this.limits.minBytes, this.limits.maxBytes);
   }
 
-  private isEnough(results: readonly PartitionFetchResult[]): boolean {
-    if (this.limits.maxWaitMs <= 0 || results.length === 0) return true;
-    if (totalBytes(results) >= this.wantedBytes) return true;
-    return results.some((result) => result.errorCode !== 0 || result.diverging !== undefined);
+  private isEnough(results: PartitionFetchResults): boolean {
+    if (this.limits.maxWaitMs <= 0 || bytesRead(results) >= this.wantedBytes) return true;
+    return results.some((result) => this.isFinal(result));
   }
 
-  /** Reads every partition in order, within the response's limit, then calls back; in this turn unless cold bytes are read. */
-  private withResults(use: (results: PartitionFetchResult[]) => void): void {
-    const results: PartitionFetchResult[] = [];
-    const finish = (): void => {
-      if (this.gone) release(results);
-      else use(results);
-    };
-    const next = (index: number, leftBytes: number, hasData: boolean): void => {
-      let left = leftBytes;
-      let data = hasData;
-      for (let i = index; i < this.requests.length; i++) {
-        const request = this.requests[i] as FetchPartition;
-        const result = fetchPartition(this.broker, request, this.parameters, Math.max(0, left), !data);
-        if (result instanceof Promise) {
-          result.then(
-            (cold) => {
-              results.push(cold);
-              const sizeBytes = cold.read?.sizeBytes ?? 0;
-              next(i + 1, left - sizeBytes, data || sizeBytes > 0);
-            },
-            (error: unknown) => {
-              release(results);
-              if (this.leave()) this.failed(error);
-            },
-          );
-          return;
-        }
-        results.push(result);
-        const sizeBytes = result.read?.sizeBytes ?? 0;
-        left -= sizeBytes;
-        data ||= sizeBytes > 0;
-      }
-      finish();
-    };
-    next(0, this.limits.maxBytes, false);
+  /** Waiting changes nothing about this one: it is an error, a divergence, or lies in a segment that grows no more. */
+  private isFinal({ request, partition, errorCode, diverging }: PartitionFetchResult): boolean {
+    if (partition === undefined || errorCode !== 0 || diverging !== undefined) return true;
+    const { log } = partition;
+    const endOffset = fetchEndOffset(log, this.parameters);
+    return request.fetchOffset < endOffset && !log.inSameSegment(request.fetchOffset, endOffset);
   }
-}
-
-function totalBytes(results: readonly PartitionFetchResult[]): number {
-  let total = 0;
-  for (const { read } of results) total += read?.sizeBytes ?? 0;
-  return total;
-}
-
-function appendedBytes(results: readonly PartitionFetchResult[]): number {
-  let total = 0;
-  for (const { partition } of results) total += partition?.appendedBytes ?? 0;
-  return total;
-}
-
-/** Gives back what was read and will not be sent. */
-export function release(results: readonly PartitionFetchResult[]): void {
-  for (const { read } of results) read?.release();
 }

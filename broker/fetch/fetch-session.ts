@@ -1,7 +1,8 @@
 /**
  * Incremental fetch sessions (KIP-227): a client names its partitions once, later requests and answers carry only changes.
  *
- * Owns: which partitions a session has, its epochs, and what was last told about each. Leaves to handlers/fetch: reading.
+ * Owns: which partitions a session has, its epochs, what was last told about each, and who makes room for whom. Leaves to
+ * handlers/fetch: reading.
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
@@ -10,7 +11,7 @@ import type { Random } from "../../storage/random.ts";
 
 /** One partition a client fetches, and what it was last told of it (in a session). */
 export interface FetchPartition {
-  /** Null while the topic id stands for no topic we know. */
+  /** Null while the topic id stands for no topic we know. Once known it stays, even if the name stands for another topic by now. */
   topic: string | null;
   readonly topicId: string;
   readonly partition: number;
@@ -19,16 +20,19 @@ export interface FetchPartition {
   lastFetchedEpoch: number;
   logStartOffset: number;
   maxBytes: number;
+  /** -1 after an error too: what comes next is news. */
   toldHighWatermark: number;
   toldLogStartOffset: number;
-  /** The last answer was an error: the next one is told even if nothing else changed. */
-  toldError: boolean;
 }
 
+/** The partitions of a session by fetchPartitionKey(), in the order they are to be read. */
+export type FetchPartitions = Map<string, FetchPartition>;
+
 export const NO_SESSION = 0;
+const FIRST_EPOCH = 0;
 const FINAL_EPOCH = -1;
 const MAX_EPOCH = 0x7fffffff;
-/** A session that was not used for this long may be evicted for a new one, as in Kafka. */
+/** A session unused for this long makes room for any other; one that is younger is not displaced by its like. As in Kafka. */
 const EVICTION_MS = 120_000;
 
 export interface FetchSession {
@@ -37,9 +41,11 @@ export interface FetchSession {
   epoch: number;
   readonly usesTopicIds: boolean;
   readonly fromFollower: boolean;
-  /** In the order they are to be read: those that returned data go to the end. */
-  readonly partitions: Map<string, FetchPartition>;
+  readonly partitions: FetchPartitions;
+  readonly createdMs: number;
   lastUsedMs: number;
+  /** Partitions when it was last used. */
+  partitionCount: number;
 }
 
 /** A topic is named by id from Fetch v13 on, by name before; never by both. */
@@ -53,6 +59,7 @@ export function fetchPartitionKey(
 }
 
 export class FetchSessionCache {
+  /** In the order of use, least recently used first. */
   private readonly sessions = new Map<number, FetchSession>();
   private readonly maxSessions: number;
   private readonly clock: Clock;
@@ -69,50 +76,59 @@ export class FetchSessionCache {
   }
 
   /** A new session, or undefined when there is no room and none to evict: the client then goes on without. */
-  open(
-    partitions: Map<string, FetchPartition>,
-    usesTopicIds: boolean,
-    fromFollower: boolean,
-  ): FetchSession | undefined {
-    if (!this.makeRoom(fromFollower)) return undefined;
+  open(partitions: FetchPartitions, usesTopicIds: boolean, fromFollower: boolean): FetchSession | undefined {
+    const nowMs = this.clock.monotonicMs();
+    if (!this.makeRoom(fromFollower, partitions.size, nowMs)) return undefined;
     let id: number;
     do {
       id = 1 + this.random.below(MAX_EPOCH);
     } while (this.sessions.has(id));
-    const session = { id, epoch: 1, usesTopicIds, fromFollower, partitions, lastUsedMs: this.clock.monotonicMs() };
+    const times = { createdMs: nowMs, lastUsedMs: nowMs, partitionCount: partitions.size };
+    const session = { id, epoch: nextEpoch(FIRST_EPOCH), usesTopicIds, fromFollower, partitions, ...times };
     this.sessions.set(id, session);
     return session;
   }
 
-  /** The least recently used session goes when it is old enough; a follower's may also displace a consumer's. */
-  private makeRoom(fromFollower: boolean): boolean {
+  /** Kafka's rules: one that is stale goes; else a follower displaces a consumer, and a larger one a smaller one that is not new. */
+  private makeRoom(fromFollower: boolean, partitionCount: number, nowMs: number): boolean {
     if (this.sessions.size < this.maxSessions) return true;
-    const nowMs = this.clock.monotonicMs();
-    for (const session of this.sessions.values()) {
-      const stale = nowMs - session.lastUsedMs > EVICTION_MS;
-      if (stale || (fromFollower && !session.fromFollower)) {
-        this.sessions.delete(session.id);
-        return true;
+    const [leastRecent] = this.sessions.values();
+    if (leastRecent === undefined) return false;
+    let victim: FetchSession | undefined;
+    if (nowMs - leastRecent.lastUsedMs > EVICTION_MS) {
+      victim = leastRecent;
+    } else {
+      for (const session of this.sessions.values()) {
+        const mayGo = nowMs - session.createdMs > EVICTION_MS || (fromFollower && !session.fromFollower);
+        if (mayGo && (victim === undefined || isLessWorth(session, victim))) victim = session;
       }
-      if (!fromFollower) return false; // the map is in order of use: nobody after this one is older
+      if (victim === undefined) return false;
+      const outranks = fromFollower !== victim.fromFollower ? fromFollower : partitionCount > victim.partitionCount;
+      if (!outranks) return false;
     }
-    return false;
+    this.sessions.delete(victim.id);
+    return true;
   }
 
   /**
-   * The session of an incremental request, moved on to its next epoch.
+   * The session of an incremental request; it stays at its epoch until advance().
    * @throws KafkaError FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR.
    */
-  continue(id: number, epoch: number, usesTopicIds: boolean): FetchSession {
+  find(id: number, epoch: number, usesTopicIds: boolean): FetchSession {
     const session = this.sessions.get(id);
     if (session === undefined) throw new KafkaError(ErrorCode.FETCH_SESSION_ID_NOT_FOUND);
     if (session.epoch !== epoch) throw new KafkaError(ErrorCode.INVALID_FETCH_SESSION_EPOCH);
     if (session.usesTopicIds !== usesTopicIds) throw new KafkaError(ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR);
-    session.epoch = epoch === MAX_EPOCH ? 1 : epoch + 1;
-    session.lastUsedMs = this.clock.monotonicMs();
-    this.sessions.delete(id);
-    this.sessions.set(id, session);
     return session;
+  }
+
+  /** Moves a session on to its next epoch, its partitions being those of the request that is handled now. */
+  advance(session: FetchSession): void {
+    session.epoch = nextEpoch(session.epoch);
+    session.lastUsedMs = this.clock.monotonicMs();
+    session.partitionCount = session.partitions.size;
+    this.sessions.delete(session.id);
+    this.sessions.set(session.id, session);
   }
 
   close(id: number): void {
@@ -120,7 +136,21 @@ export class FetchSessionCache {
   }
 }
 
+/** Epochs wrap to 1: 0 asks for a new session. */
+function nextEpoch(epoch: number): number {
+  return epoch === MAX_EPOCH ? 1 : epoch + 1;
+}
+
+function isLessWorth(a: FetchSession, b: FetchSession): boolean {
+  return a.fromFollower !== b.fromFollower ? !a.fromFollower : a.partitionCount < b.partitionCount;
+}
+
 /** Whether a request goes on with a session; otherwise it names all its partitions itself. */
 export function isIncremental(epoch: number): boolean {
-  return epoch !== 0 && epoch !== FINAL_EPOCH;
+  return epoch !== FIRST_EPOCH && epoch !== FINAL_EPOCH;
+}
+
+/** Whether a request that names all its partitions wants a session to go on with. */
+export function wantsSession(epoch: number): boolean {
+  return epoch === FIRST_EPOCH;
 }

@@ -5,13 +5,15 @@
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { errorCodeOf, KafkaError } from "../../protocol/kafka-error.ts";
-import type { LogRead } from "../../storage/partition-log.ts";
+import { ZERO_UUID } from "../../protocol/uuid.ts";
+import type { LogRead, PartitionLog } from "../../storage/partition-log.ts";
 import type { Broker } from "../broker.ts";
+import type { LeaderState } from "../partition/leader-state.ts";
 import type { Partition } from "../partition/partition.ts";
 import type { FetchPartition } from "./fetch-session.ts";
 
 export interface FetchParameters {
-  /** -1 a consumer; otherwise the follower that fetches. */
+  /** -1 a consumer, -2 a debugging one; otherwise the follower that fetches. */
   readonly replicaId: number;
   /** Broker epoch of the follower, -1 when it says none. */
   readonly replicaEpoch: number;
@@ -20,6 +22,7 @@ export interface FetchParameters {
   readonly mayReadFromFollower: boolean;
 }
 
+/** What became of one partition; marks are -1 when it is an error. */
 export interface PartitionFetchResult {
   readonly request: FetchPartition;
   readonly partition: Partition | undefined;
@@ -27,18 +30,30 @@ export interface PartitionFetchResult {
   readonly highWatermark: number;
   readonly lastStableOffset: number;
   readonly logStartOffset: number;
-  readonly diverging: { readonly epoch: number; readonly endOffset: number } | undefined;
+  readonly diverging: EpochEnd | undefined;
   readonly read: LogRead | undefined;
 }
 
-/** A follower's fetch is at least a look at the log end; a consumer's ends at a mark. */
+interface EpochEnd {
+  readonly epoch: number;
+  readonly endOffset: number;
+}
+
+/** A follower reads to the log end; a consumer to a mark. */
 export function isFollower(parameters: FetchParameters): boolean {
   return parameters.replicaId >= 0;
+}
+
+/** Where reading ends for whoever asks; exclusive. */
+export function fetchEndOffset(log: PartitionLog, parameters: FetchParameters): number {
+  if (isFollower(parameters)) return log.logEndOffset;
+  return parameters.readCommitted ? log.lastStableOffset : log.highWatermark;
 }
 
 /**
  * Reads what the limits allow. A promise only when cold bytes come from the disk.
  * @param maxBytes what the response has room for; at least one batch is returned regardless when `minOneBatch`.
+ * @param arrives true at the first look: only the arrival of a follower's fetch says how far the follower is.
  */
 export function fetchPartition(
   broker: Broker,
@@ -46,116 +61,120 @@ export function fetchPartition(
   parameters: FetchParameters,
   maxBytes: number,
   minOneBatch: boolean,
+  arrives: boolean,
 ): PartitionFetchResult | Promise<PartitionFetchResult> {
   let partition: Partition | undefined;
   try {
-    partition = findPartition(broker, request, parameters);
-    return readPartition(partition, request, parameters, maxBytes, minOneBatch);
+    partition = findPartition(broker, request);
+    return readPartition(broker, partition, request, parameters, maxBytes, minOneBatch, arrives);
   } catch (error) {
-    return failed(request, partition, error);
+    return fetchFailed(request, partition, error);
   }
 }
 
-function failed(request: FetchPartition, partition: Partition | undefined, error: unknown): PartitionFetchResult {
+/** The result of a partition that cannot be read. Rethrows what is no outcome of the protocol. */
+export function fetchFailed(
+  request: FetchPartition,
+  partition: Partition | undefined,
+  error: unknown,
+): PartitionFetchResult {
   if (!(error instanceof KafkaError)) throw error;
-  return {
-    request,
-    partition,
-    errorCode: errorCodeOf(error),
-    highWatermark: -1,
-    lastStableOffset: -1,
-    logStartOffset: -1,
-    diverging: undefined,
-    read: undefined,
-  };
+  const noMarks = { highWatermark: -1, lastStableOffset: -1, logStartOffset: -1 };
+  return { request, partition, errorCode: errorCodeOf(error), ...noMarks, diverging: undefined, read: undefined };
 }
 
-/** @throws KafkaError as the checks of a leader say. */
-function findPartition(broker: Broker, request: FetchPartition, parameters: FetchParameters): Partition {
+/** @throws KafkaError UNKNOWN_TOPIC_ID, INCONSISTENT_TOPIC_ID, and those of PartitionTable.require. */
+function findPartition(broker: Broker, request: FetchPartition): Partition {
   if (request.topic === null) throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_ID);
-  if (request.maxBytes < 0) throw new KafkaError(ErrorCode.INVALID_FETCH_SIZE); // Differs from Kafka: it answers UNKNOWN_SERVER_ERROR
   const partition = broker.partitions.require(request.topic, request.partition, broker.image);
-  partition.checkLeaderEpoch(request.currentLeaderEpoch);
-  if (isFollower(parameters)) {
-    const leader = partition.requireLeader();
-    if (leader.follower(parameters.replicaId) === undefined) {
-      const code = request.currentLeaderEpoch >= 0 ? ErrorCode.UNKNOWN_LEADER_EPOCH : ErrorCode.NOT_LEADER_OR_FOLLOWER;
-      throw new KafkaError(code);
-    }
-    const registered = broker.image.brokers.get(parameters.replicaId)?.brokerEpoch ?? -1;
-    if (parameters.replicaEpoch !== -1 && parameters.replicaEpoch < registered) {
-      throw new KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER); // an earlier incarnation speaks (KIP-903)
-    }
-  } else if (!parameters.mayReadFromFollower) {
-    partition.requireLeader();
+  if (request.topicId !== ZERO_UUID && request.topicId !== partition.topicId) {
+    throw new KafkaError(ErrorCode.INCONSISTENT_TOPIC_ID); // a session may be older than the topic of this name
   }
   return partition;
 }
 
 function readPartition(
+  broker: Broker,
   partition: Partition,
   request: FetchPartition,
   parameters: FetchParameters,
   maxBytes: number,
   minOneBatch: boolean,
+  arrives: boolean,
 ): PartitionFetchResult | Promise<PartitionFetchResult> {
-  const log = partition.log;
+  partition.checkLeaderEpoch(request.currentLeaderEpoch);
+  const fromFollower = isFollower(parameters);
+  if (fromFollower) requireReplica(partition.requireLeader(), request, parameters);
+  else if (!parameters.mayReadFromFollower) partition.requireLeader();
+  // Differs from Kafka: it answers UNKNOWN_SERVER_ERROR.
+  if (request.maxBytes < 0) throw new KafkaError(ErrorCode.INVALID_FETCH_SIZE);
+  const { log } = partition;
   // All marks are taken now: what is read later must not show bytes past them (KAFKA-9807, KAFKA-9835).
-  const marks = {
-    request,
-    partition,
-    errorCode: ErrorCode.NONE,
-    highWatermark: log.highWatermark,
-    lastStableOffset: log.lastStableOffset,
-    logStartOffset: log.logStartOffset,
-    diverging: undefined,
-  };
-  if (request.lastFetchedEpoch >= 0) {
-    const diverging = findDivergence(partition, request);
-    if (diverging !== undefined) return { ...marks, diverging, read: undefined };
+  const { lastStableOffset, logStartOffset } = log;
+  const upToOffset = fetchEndOffset(log, parameters);
+  const diverging = request.lastFetchedEpoch >= 0 ? findDivergence(log, request) : undefined;
+  if (diverging !== undefined) {
+    const { highWatermark } = log;
+    return {
+      request,
+      partition,
+      errorCode: 0,
+      highWatermark,
+      lastStableOffset,
+      logStartOffset,
+      diverging,
+      read: undefined,
+    };
   }
-  const upToOffset = isFollower(parameters)
-    ? log.logEndOffset
-    : parameters.readCommitted
-      ? log.lastStableOffset
-      : log.highWatermark;
-  if (isFollower(parameters)) {
-    if (request.fetchOffset < log.logStartOffset || request.fetchOffset > log.logEndOffset) {
-      throw new KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE);
-    }
-    partition.followerFetched(
-      parameters.replicaId,
-      request.fetchOffset,
-      request.logStartOffset,
-      parameters.replicaEpoch,
-    );
-  }
+  if (fromFollower && arrives) followerArrives(broker, partition, request, parameters);
   const read = log.read(request.fetchOffset, {
     maxBytes: Math.min(maxBytes, request.maxBytes),
     upToOffset,
     minOneBatch,
-    abortedTransactions: parameters.readCommitted && !isFollower(parameters),
+    abortedTransactions: parameters.readCommitted && !fromFollower,
   });
   // The fetch itself may have moved the high watermark; the follower may know.
-  const highWatermark = log.highWatermark;
-  if (!(read instanceof Promise)) return { ...marks, highWatermark, read };
+  const { highWatermark } = log;
+  if (!(read instanceof Promise)) {
+    return { request, partition, errorCode: 0, highWatermark, lastStableOffset, logStartOffset, diverging, read };
+  }
   return read.then(
-    (cold) => ({ ...marks, highWatermark, read: cold }),
-    (error) => failed(request, partition, error),
+    (cold) => ({
+      ...{ request, partition, errorCode: 0, highWatermark, lastStableOffset, logStartOffset, diverging },
+      read: cold,
+    }),
+    (error: unknown) => fetchFailed(request, partition, error),
   );
 }
 
-/** The point up to which the logs agree, when the fetcher's log has taken another way (KIP-595). @throws OFFSET_OUT_OF_RANGE. */
-function findDivergence(
+/** @throws KafkaError when the one who fetches is no replica, as far as is known here. */
+function requireReplica(leader: LeaderState, request: FetchPartition, { replicaId }: FetchParameters): void {
+  if (leader.follower(replicaId) !== undefined) return;
+  // A replica of this very epoch that is not known yet: metadata is on its way.
+  const isNew = request.currentLeaderEpoch >= 0;
+  throw new KafkaError(isNew ? ErrorCode.UNKNOWN_LEADER_EPOCH : ErrorCode.NOT_LEADER_OR_FOLLOWER);
+}
+
+/** Takes in how far the follower is. @throws KafkaError OFFSET_OUT_OF_RANGE; NOT_LEADER_OR_FOLLOWER when an earlier incarnation speaks. */
+function followerArrives(
+  broker: Broker,
   partition: Partition,
-  request: FetchPartition,
-): { epoch: number; endOffset: number } | undefined {
-  const log = partition.log;
-  const end = log.endOffsetForEpoch(request.lastFetchedEpoch);
-  if (end.leaderEpoch === -1 || end.endOffset === -1) throw new KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE);
-  if (request.fetchOffset < log.logStartOffset) throw new KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE); // KAFKA-12996
-  if (end.leaderEpoch < request.lastFetchedEpoch || end.endOffset < request.fetchOffset) {
-    return { epoch: end.leaderEpoch, endOffset: end.endOffset };
+  { fetchOffset, logStartOffset }: FetchPartition,
+  { replicaId, replicaEpoch }: FetchParameters,
+): void {
+  const { log } = partition;
+  if (fetchOffset < log.logStartOffset || fetchOffset > log.logEndOffset) {
+    throw new KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE);
   }
-  return undefined;
+  const registered = broker.image.brokers.get(replicaId)?.brokerEpoch ?? -1;
+  if (replicaEpoch !== -1 && replicaEpoch < registered) throw new KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER); // KIP-903
+  partition.followerFetched(replicaId, fetchOffset, logStartOffset, replicaEpoch);
+}
+
+/** The point up to which the logs agree, when the fetcher's log has taken another way (KIP-595). @throws OFFSET_OUT_OF_RANGE. */
+function findDivergence(log: PartitionLog, { lastFetchedEpoch, fetchOffset }: FetchPartition): EpochEnd | undefined {
+  const { leaderEpoch: epoch, endOffset } = log.endOffsetForEpoch(lastFetchedEpoch);
+  if (epoch === -1 || endOffset === -1) throw new KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE);
+  if (fetchOffset < log.logStartOffset) throw new KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE); // KAFKA-12996
+  return epoch < lastFetchedEpoch || endOffset < fetchOffset ? { epoch, endOffset } : undefined;
 }

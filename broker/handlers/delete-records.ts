@@ -8,6 +8,7 @@ import type { Encode } from "../../protocol/schema/message.ts";
 import type { Broker } from "../broker.ts";
 import { Later } from "../dispatch/answer.ts";
 import type { Handler } from "../dispatch/handler.ts";
+import { isInternalTopic } from "../metadata/internal-topics.ts";
 import type { Partition } from "../partition/partition.ts";
 import { ParkedWatcher } from "../partition/watch-list.ts";
 
@@ -20,54 +21,78 @@ interface Deletion {
   readonly partitionIndex: number;
   readonly partition: Partition | undefined;
   readonly targetOffset: number;
+  /** Undefined while followers are waited for. */
   errorCode: number | undefined;
+  /** -1 with an error, save when the time was up. */
   lowWatermark: number;
 }
 
 export const handleDeleteRecords: Handler<typeof DeleteRecords> = (request, { broker }) => {
-  const topics = request.topics.map(({ name, partitions }) => ({
+  // Of a partition named twice the last mention counts, as in Kafka.
+  const topics = new Map<string, Map<number, number>>();
+  for (const { name, partitions } of request.topics) {
+    const offsets = topics.get(name) ?? new Map<number, number>();
+    topics.set(name, offsets);
+    for (const { partitionIndex, offset } of partitions) offsets.set(partitionIndex, offset);
+  }
+  const started = [...topics].map(([name, offsets]) => ({
     name,
-    deletions: partitions.map((asked) => startDeletion(broker, name, asked.partitionIndex, asked.offset)),
+    deletions: [...offsets].map(([partitionIndex, offset]) => startDeletion(broker, name, partitionIndex, offset)),
   }));
   const answer = new Later<DeleteRecordsResponse>();
-  const everyDeletion = topics.flatMap((topic) => topic.deletions);
-  const waiting = new DelayedDeletion(broker, everyDeletion, () => {
-    answer.complete({
-      topics: topics.map(({ name, deletions }) => ({
-        name,
-        partitions: deletions.map((d) => ({
-          partitionIndex: d.partitionIndex,
-          lowWatermark: d.errorCode === ErrorCode.NONE ? d.lowWatermark : -1,
-          errorCode: d.errorCode ?? ErrorCode.REQUEST_TIMED_OUT,
+  const waiting = new DelayedDeletion(
+    broker,
+    started.flatMap((topic) => topic.deletions),
+    () => {
+      answer.complete({
+        topics: started.map(({ name, deletions }) => ({
+          name,
+          partitions: deletions.map(({ partitionIndex, lowWatermark, errorCode }) => ({
+            ...{ partitionIndex, lowWatermark },
+            errorCode: errorCode ?? ErrorCode.REQUEST_TIMED_OUT,
+          })),
         })),
-      })),
-    });
-  });
+      });
+    },
+  );
+  answer.whenCancelled(() => waiting.cancel());
   waiting.start(request.timeoutMs);
   return answer;
 };
 
 function startDeletion(broker: Broker, topic: string, partitionIndex: number, offset: number): Deletion {
-  const deletion: Deletion = {
-    partitionIndex,
-    partition: broker.partitions.get(topic, partitionIndex),
-    targetOffset: 0,
-    errorCode: undefined,
-    lowWatermark: -1,
-  };
   try {
-    const partition = broker.partitions.require(topic, partitionIndex, broker.image);
-    partition.requireLeader();
-    const { log } = partition;
-    if (!log.config.cleanupDelete && log.config.cleanupCompact) throw new KafkaError(ErrorCode.POLICY_VIOLATION);
-    const targetOffset = offset === HIGH_WATERMARK ? log.highWatermark : offset;
-    if (targetOffset < 0 || targetOffset > log.highWatermark) throw new KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE);
-    if (targetOffset > log.logStartOffset) log.raiseLogStartOffset(targetOffset);
-    return { ...deletion, targetOffset };
+    return {
+      partitionIndex,
+      ...deleteLocally(broker, topic, partitionIndex, offset),
+      errorCode: undefined,
+      lowWatermark: -1,
+    };
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;
-    return { ...deletion, errorCode: errorCodeOf(error) };
+    return { partitionIndex, partition: undefined, targetOffset: -1, errorCode: errorCodeOf(error), lowWatermark: -1 };
   }
+}
+
+/** @throws KafkaError why this leader's own log start does not move. */
+function deleteLocally(
+  broker: Broker,
+  topic: string,
+  partitionIndex: number,
+  offset: number,
+): { readonly partition: Partition; readonly targetOffset: number } {
+  if (broker.image.topics.get(topic)?.partitions[partitionIndex] === undefined) {
+    throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+  }
+  if (isInternalTopic(topic)) throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION);
+  const partition = broker.partitions.require(topic, partitionIndex, broker.image);
+  partition.requireLeader();
+  const { log } = partition;
+  if (!log.config.cleanupDelete) throw new KafkaError(ErrorCode.POLICY_VIOLATION);
+  const targetOffset = offset === HIGH_WATERMARK ? log.highWatermark : offset;
+  if (targetOffset < 0 || targetOffset > log.highWatermark) throw new KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE);
+  if (targetOffset > log.logStartOffset) log.raiseLogStartOffset(targetOffset);
+  return { partition, targetOffset };
 }
 
 /** Waits for the followers' log starts, which come with their fetches. */
@@ -88,14 +113,15 @@ class DelayedDeletion extends ParkedWatcher {
       this.done();
       return;
     }
-    const open = this.deletions.flatMap((d) =>
-      d.errorCode === undefined && d.partition !== undefined ? [d.partition] : [],
+    const lists = this.deletions.flatMap(({ errorCode, partition }) =>
+      errorCode === undefined && partition !== undefined ? [partition.lowWatermarkWatch] : [],
     );
-    this.park(
-      open.map((partition) => partition.lowWatermarkWatch),
-      this.broker.clock,
-      timeoutMs,
-    );
+    this.park(lists, this.broker.clock, timeoutMs);
+  }
+
+  /** Nobody waits for the answer any more; what was deleted stays deleted. */
+  cancel(): void {
+    this.leave();
   }
 
   override tryComplete(): boolean {
@@ -118,7 +144,8 @@ class DelayedDeletion extends ParkedWatcher {
     const { partition } = deletion;
     if (deletion.errorCode !== undefined || partition === undefined) return true;
     if (!partition.isLeader) {
-      deletion.errorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER;
+      deletion.errorCode = partition.reasonNotLeading;
+      deletion.lowWatermark = -1;
       return true;
     }
     const isAlive = (id: number): boolean => this.broker.image.brokers.get(id)?.fenced === false;

@@ -21,7 +21,7 @@ export const handleDescribeCluster: Handler<typeof DescribeCluster> = (request, 
         ? "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER"
         : `Unsupported endpoint type ${request.endpointType}`,
       endpointType: BROKERS,
-      clusterId: image.clusterId,
+      clusterId: "",
       brokers: [],
     };
   }

@@ -3,6 +3,7 @@
  * (KIP-966).
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
+import { KafkaError } from "../../protocol/kafka-error.ts";
 import type { DescribeTopicPartitions } from "../../protocol/messages/metadata.ts";
 import type { Decode, Encode } from "../../protocol/schema/message.ts";
 import { ZERO_UUID } from "../../protocol/uuid.ts";
@@ -10,7 +11,8 @@ import type { Handler } from "../dispatch/handler.ts";
 import { ALL_TOPIC_OPERATIONS } from "../metadata/authorized-operations.ts";
 import { isInternalTopic } from "../metadata/internal-topics.ts";
 import { liveBrokers } from "../metadata/live-brokers.ts";
-import { NO_LEADER, type PartitionImage } from "../metadata/metadata-image.ts";
+import { type MetadataImage, NO_LEADER, type PartitionImage } from "../metadata/metadata-image.ts";
+import { offlineReplicas } from "../metadata/offline-replicas.ts";
 import { illegalTopicName } from "../metadata/topic-name.ts";
 
 type Request = Decode<(typeof DescribeTopicPartitions)["request"]>;
@@ -25,23 +27,30 @@ export const handleDescribeTopicPartitions: Handler<typeof DescribeTopicPartitio
   const live = new Set(liveBrokers(image, connection.listenerName).map((one) => one.nodeId));
   let left = Math.max(1, Math.min(request.responsePartitionLimit, settings.maxRequestPartitionSizeLimit));
   const topics: TopicAnswer[] = [];
-  const from = request.cursor;
-  for (const name of topicNames(request, image.topics.keys())) {
-    if (from !== null && name < from.topicName) continue;
-    const first = from !== null && name === from.topicName ? Math.max(0, from.partitionIndex) : 0;
+  const { cursor } = request;
+  const names = topicNames(request, image.topics.keys()).filter((name) => cursor === null || name >= cursor.topicName);
+  if (cursor !== null) {
+    const isAsked = request.topics.length === 0 || names[0] === cursor.topicName;
+    if (!isAsked)
+      throw new KafkaError(ErrorCode.INVALID_REQUEST, `the cursor's topic ${cursor.topicName} is not asked for`);
+    if (cursor.partitionIndex < 0)
+      throw new KafkaError(ErrorCode.INVALID_REQUEST, "the cursor's partition is negative");
+  }
+  for (const name of names) {
+    if (left === 0) return { topics, nextCursor: { topicName: name, partitionIndex: 0 } };
     const topic = image.topics.get(name);
     if (topic === undefined) {
       topics.push(unknownTopic(name));
       continue;
     }
-    if (left === 0) return { topics, nextCursor: { topicName: name, partitionIndex: first } };
+    const first = name === cursor?.topicName ? cursor.partitionIndex : 0;
     const page = topic.partitions.slice(first, first + left);
     topics.push({
       errorCode: ErrorCode.NONE,
       name,
       topicId: topic.id,
       isInternal: isInternalTopic(name),
-      partitions: page.map((partition) => partitionAnswer(partition, live)),
+      partitions: page.map((partition) => partitionAnswer(partition, live, image)),
       topicAuthorizedOperations: ALL_TOPIC_OPERATIONS,
     });
     left -= page.length;
@@ -66,20 +75,25 @@ function unknownTopic(name: string): TopicAnswer {
     topicId: ZERO_UUID,
     isInternal: isInternalTopic(name),
     partitions: [],
+    topicAuthorizedOperations: ALL_TOPIC_OPERATIONS,
   };
 }
 
-function partitionAnswer(partition: PartitionImage, live: ReadonlySet<number>): TopicAnswer["partitions"][number] {
-  const hasLeader = live.has(partition.leader);
+/** A partition without a leader is no error here: the leader it does not have says so. */
+function partitionAnswer(
+  partition: PartitionImage,
+  live: ReadonlySet<number>,
+  image: MetadataImage,
+): TopicAnswer["partitions"][number] {
   return {
-    errorCode: hasLeader ? ErrorCode.NONE : ErrorCode.LEADER_NOT_AVAILABLE,
+    errorCode: ErrorCode.NONE,
     partitionIndex: partition.partition,
-    leaderId: hasLeader ? partition.leader : NO_LEADER,
+    leaderId: live.has(partition.leader) ? partition.leader : NO_LEADER,
     leaderEpoch: partition.leaderEpoch,
     replicaNodes: partition.replicas,
     isrNodes: partition.inSyncReplicas,
     eligibleLeaderReplicas: partition.eligibleLeaderReplicas,
     lastKnownElr: partition.lastKnownEligibleLeaderReplicas,
-    offlineReplicas: partition.replicas.filter((id) => !live.has(id)),
+    offlineReplicas: offlineReplicas(partition, live, image),
   };
 }

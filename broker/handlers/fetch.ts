@@ -9,97 +9,109 @@ import { ErrorCode } from "../../protocol/error-codes.ts";
 import { errorCodeOf, KafkaError } from "../../protocol/kafka-error.ts";
 import type { Fetch } from "../../protocol/messages/fetch.ts";
 import type { Decode, Encode } from "../../protocol/schema/message.ts";
+import { ZERO_UUID } from "../../protocol/uuid.ts";
+import type { Broker } from "../broker.ts";
 import { Later } from "../dispatch/answer.ts";
 import type { Handler, RequestContext } from "../dispatch/handler.ts";
-import { DelayedFetch, release } from "../fetch/delayed-fetch.ts";
+import { DelayedFetch } from "../fetch/delayed-fetch.ts";
 import {
   type FetchPartition,
+  type FetchPartitions,
   type FetchSession,
   fetchPartitionKey,
   isIncremental,
   NO_SESSION,
+  wantsSession,
 } from "../fetch/fetch-session.ts";
-import { type FetchParameters, isFollower, type PartitionFetchResult } from "../fetch/partition-fetch.ts";
+import { type FetchParameters, fetchFailed, isFollower, type PartitionFetchResult } from "../fetch/partition-fetch.ts";
+import { type PartitionFetchResults, releaseReads } from "../fetch/read-partitions.ts";
 import { currentLeader, nodeEndpoints } from "../metadata/current-leader.ts";
 
 type FetchRequest = Decode<(typeof Fetch)["request"]>;
 type FetchResponse = Encode<(typeof Fetch)["response"]>;
 type PartitionData = FetchResponse["responses"][number]["partitions"][number];
 
+/** From this version on topics are named by id. */
+const TOPIC_IDS_VERSION = 13;
+
+/** What a request is about: partitions it names itself, or those of a session. */
+interface Subject {
+  readonly partitions: FetchPartitions;
+  /** Set when only what changed is told. */
+  readonly session: FetchSession | undefined;
+  /** Epoch the session must still have when the answer is given. */
+  readonly sessionEpoch: number;
+}
+
 export const handleFetch: Handler<typeof Fetch> = (request, context) => {
   const { broker, apiVersion } = context;
-  const usesTopicIds = apiVersion >= 13;
-  let session: FetchSession | undefined;
-  let partitions: Map<string, FetchPartition>;
-  let incremental = false;
-  try {
-    if (isIncremental(request.sessionEpoch)) {
-      incremental = true;
-      session = broker.fetchSessions.continue(request.sessionId, request.sessionEpoch, usesTopicIds);
-      updateSession(session, request, context);
-      partitions = session.partitions;
-      if (partitions.size === 0) {
-        broker.fetchSessions.close(session.id);
-        session = undefined;
-      }
-    } else {
-      if (request.sessionId !== NO_SESSION) broker.fetchSessions.close(request.sessionId);
-      partitions = requestedPartitions(request, usesTopicIds, context);
-      if (request.sessionEpoch === 0) {
-        session = broker.fetchSessions.open(partitions, usesTopicIds, replicaIdOf(request) >= 0);
-      }
-    }
-  } catch (error) {
-    if (!(error instanceof KafkaError)) throw error;
-    return { errorCode: errorCodeOf(error), sessionId: NO_SESSION, responses: [] };
-  }
   const parameters: FetchParameters = {
-    replicaId: replicaIdOf(request),
+    replicaId: apiVersion >= 15 ? request.replicaState.replicaId : request.replicaId,
     replicaEpoch: apiVersion >= 15 ? request.replicaState.replicaEpoch : -1,
     readCommitted: request.isolationLevel === 1,
     mayReadFromFollower: apiVersion >= 11,
   };
   if (request.isolationLevel < 0 || request.isolationLevel > 1 || request.maxBytes < 0) {
-    // Differs from Kafka: it answers UNKNOWN_SERVER_ERROR.
-    return { errorCode: ErrorCode.INVALID_REQUEST, sessionId: NO_SESSION, responses: [] };
+    throw new KafkaError(ErrorCode.INVALID_REQUEST); // Differs from Kafka: it answers UNKNOWN_SERVER_ERROR.
   }
-  const maxBytes = isFollower(parameters)
-    ? request.maxBytes
-    : Math.min(request.maxBytes, broker.settings.fetchMaxBytes);
+  let subject: Subject;
+  try {
+    subject = subjectOf(request, context);
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error;
+    return refusal(errorCodeOf(error));
+  }
+  const { wanted, unknown } = sort(subject.partitions, broker);
   const answer = new Later<FetchResponse>();
-  const delayed = new DelayedFetch(
-    broker,
-    [...partitions.values()],
-    parameters,
-    { maxWaitMs: request.maxWaitMs, minBytes: request.minBytes, maxBytes },
-    (results) => {
-      const told = session !== undefined ? tellSession(session, results, incremental) : results;
-      answer.complete(respond(told, session?.id ?? NO_SESSION, context), () => release(told));
-    },
-    (error) => answer.fail(error),
-  );
+  const done = (results: PartitionFetchResults): void => {
+    const all = unknown.length === 0 ? results : [...results, ...unknown];
+    answer.complete(tell(all, subject, request, parameters, context), () => releaseReads(all));
+  };
+  if (wanted.length === 0) {
+    done([]);
+    return answer;
+  }
+  const maxBytes = Math.min(request.maxBytes, broker.settings.fetchMaxBytes);
+  const limits = { maxWaitMs: request.maxWaitMs, minBytes: request.minBytes, maxBytes };
+  const delayed = new DelayedFetch(broker, wanted, parameters, limits, done, (error) => answer.fail(error));
   answer.whenCancelled(() => delayed.cancel());
   delayed.start();
   return answer;
 };
 
-function replicaIdOf(request: FetchRequest): number {
-  return request.replicaState.replicaId >= 0 ? request.replicaState.replicaId : request.replicaId;
+function refusal(errorCode: ErrorCode): FetchResponse {
+  return { errorCode, sessionId: NO_SESSION, responses: [] };
+}
+
+/** @throws KafkaError why the session cannot go on. */
+function subjectOf(request: FetchRequest, context: RequestContext): Subject {
+  const { broker, apiVersion } = context;
+  const { fetchSessions } = broker;
+  const usesTopicIds = apiVersion >= TOPIC_IDS_VERSION;
+  const { sessionId, sessionEpoch } = request;
+  if (!isIncremental(sessionEpoch)) {
+    if (sessionId !== NO_SESSION) fetchSessions.close(sessionId);
+    return { partitions: namedPartitions(request, usesTopicIds, broker), session: undefined, sessionEpoch };
+  }
+  const session = fetchSessions.find(sessionId, sessionEpoch, usesTopicIds);
+  updateSession(session, request, broker);
+  if (session.partitions.size === 0) {
+    fetchSessions.close(session.id);
+    return { partitions: session.partitions, session: undefined, sessionEpoch };
+  }
+  fetchSessions.advance(session);
+  return { partitions: session.partitions, session, sessionEpoch: session.epoch };
 }
 
 /** The partitions a request names; the last mention of one counts, as in Kafka. */
-function requestedPartitions(
-  request: FetchRequest,
-  usesTopicIds: boolean,
-  context: RequestContext,
-): Map<string, FetchPartition> {
-  const partitions = new Map<string, FetchPartition>();
-  for (const topic of request.topics) {
-    const name = usesTopicIds ? (context.broker.image.topicsById.get(topic.topicId)?.name ?? null) : topic.topic;
-    for (const p of topic.partitions) {
-      partitions.set(fetchPartitionKey(name, topic.topicId, usesTopicIds, p.partition), {
+function namedPartitions(request: FetchRequest, usesTopicIds: boolean, broker: Broker): FetchPartitions {
+  const partitions: FetchPartitions = new Map();
+  for (const { topic, topicId, partitions: named } of request.topics) {
+    const name = usesTopicIds ? nameOf(topicId, broker) : topic;
+    for (const p of named) {
+      partitions.set(fetchPartitionKey(name, topicId, usesTopicIds, p.partition), {
         topic: name,
-        topicId: topic.topicId,
+        topicId: usesTopicIds ? topicId : ZERO_UUID,
         partition: p.partition,
         currentLeaderEpoch: p.currentLeaderEpoch,
         fetchOffset: p.fetchOffset,
@@ -108,21 +120,24 @@ function requestedPartitions(
         maxBytes: p.partitionMaxBytes,
         toldHighWatermark: -1,
         toldLogStartOffset: -1,
-        toldError: false,
       });
     }
   }
   return partitions;
 }
 
+function nameOf(topicId: string, broker: Broker): string | null {
+  return broker.image.topicsById.get(topicId)?.name ?? null;
+}
+
 /** An incremental request: changes positions, adds partitions, forgets others. */
-function updateSession(session: FetchSession, request: FetchRequest, context: RequestContext): void {
-  for (const [key, named] of requestedPartitions(request, session.usesTopicIds, context)) {
-    const known = session.partitions.get(key);
+function updateSession(session: FetchSession, request: FetchRequest, broker: Broker): void {
+  const { partitions, usesTopicIds } = session;
+  for (const [key, named] of namedPartitions(request, usesTopicIds, broker)) {
+    const known = partitions.get(key);
     if (known === undefined) {
-      session.partitions.set(key, named);
+      partitions.set(key, named);
     } else {
-      known.topic = named.topic;
       known.currentLeaderEpoch = named.currentLeaderEpoch;
       known.fetchOffset = named.fetchOffset;
       known.lastFetchedEpoch = named.lastFetchedEpoch;
@@ -130,49 +145,86 @@ function updateSession(session: FetchSession, request: FetchRequest, context: Re
       known.maxBytes = named.maxBytes;
     }
   }
-  for (const topic of request.forgottenTopicsData) {
-    for (const partition of topic.partitions) {
-      session.partitions.delete(fetchPartitionKey(topic.topic, topic.topicId, session.usesTopicIds, partition));
+  for (const { topic, topicId, partitions: forgotten } of request.forgottenTopicsData) {
+    for (const index of forgotten) partitions.delete(fetchPartitionKey(topic, topicId, usesTopicIds, index));
+  }
+  if (!usesTopicIds) return;
+  for (const partition of partitions.values()) partition.topic ??= nameOf(partition.topicId, broker);
+}
+
+/** As in Kafka, partitions that the metadata does not know hold nothing up: they are told behind the others. */
+function sort(
+  partitions: FetchPartitions,
+  broker: Broker,
+): { readonly wanted: FetchPartition[]; readonly unknown: PartitionFetchResult[] } {
+  const wanted: FetchPartition[] = [];
+  const unknown: PartitionFetchResult[] = [];
+  for (const request of partitions.values()) {
+    const { topic, partition } = request;
+    if (topic === null) {
+      unknown.push(fetchFailed(request, undefined, new KafkaError(ErrorCode.UNKNOWN_TOPIC_ID)));
+    } else if (
+      broker.partitions.get(topic, partition) === undefined &&
+      broker.image.topics.get(topic)?.partitions[partition] === undefined
+    ) {
+      unknown.push(fetchFailed(request, undefined, new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)));
+    } else {
+      wanted.push(request);
     }
   }
-  if (!session.usesTopicIds) return;
-  for (const partition of session.partitions.values()) {
-    // The id may have become known, or its topic may be gone.
-    partition.topic = context.broker.image.topicsById.get(partition.topicId)?.name ?? null;
+  return { wanted, unknown };
+}
+
+/** The answer, and what the session remembers of it. */
+function tell(
+  results: PartitionFetchResults,
+  subject: Subject,
+  request: FetchRequest,
+  parameters: FetchParameters,
+  context: RequestContext,
+): FetchResponse {
+  const { session, partitions } = subject;
+  const { fetchSessions } = context.broker;
+  if (session !== undefined) {
+    // Another request of the session was taken in meanwhile: what this one read is not what the client asks for now.
+    if (session.epoch !== subject.sessionEpoch) {
+      return { errorCode: ErrorCode.INVALID_FETCH_SESSION_EPOCH, sessionId: session.id, responses: [] };
+    }
+    return respond(news(session, results), session.id, context);
   }
+  if (!wantsSession(request.sessionEpoch)) return respond(results, NO_SESSION, context);
+  for (const result of results) remember(result);
+  const opened = fetchSessions.open(partitions, context.apiVersion >= TOPIC_IDS_VERSION, isFollower(parameters));
+  return respond(results, opened?.id ?? NO_SESSION, context);
+}
+
+function remember({ request, highWatermark, logStartOffset }: PartitionFetchResult): void {
+  request.toldHighWatermark = highWatermark;
+  request.toldLogStartOffset = logStartOffset;
 }
 
 /** What an incremental answer tells: partitions with news. Those that returned data go to the end of the reading order. */
-function tellSession(
-  session: FetchSession,
-  results: readonly PartitionFetchResult[],
-  incremental: boolean,
-): PartitionFetchResult[] {
-  const told: PartitionFetchResult[] = [];
-  for (const result of results) {
-    const { request, read, errorCode, highWatermark, logStartOffset } = result;
-    const hasData = (read?.sizeBytes ?? 0) > 0;
-    const news =
+function news(session: FetchSession, results: PartitionFetchResults): PartitionFetchResults {
+  const { partitions, usesTopicIds } = session;
+  return results.filter((result) => {
+    const { request, errorCode, highWatermark, logStartOffset, diverging } = result;
+    const hasData = (result.read?.sizeBytes ?? 0) > 0;
+    const isNews =
       hasData ||
       errorCode !== ErrorCode.NONE ||
-      request.toldError ||
-      result.diverging !== undefined ||
+      diverging !== undefined ||
       highWatermark !== request.toldHighWatermark ||
       logStartOffset !== request.toldLogStartOffset;
-    request.toldHighWatermark = highWatermark;
-    request.toldLogStartOffset = logStartOffset;
-    request.toldError = errorCode !== ErrorCode.NONE;
-    if (news || !incremental) told.push(result);
-    else read?.release();
+    remember(result);
     if (hasData) {
-      const key = fetchPartitionKey(request.topic, request.topicId, session.usesTopicIds, request.partition);
-      if (session.partitions.delete(key)) session.partitions.set(key, request);
+      const key = fetchPartitionKey(request.topic, request.topicId, usesTopicIds, request.partition);
+      if (partitions.delete(key)) partitions.set(key, request);
     }
-  }
-  return told;
+    return isNews;
+  });
 }
 
-function respond(results: readonly PartitionFetchResult[], sessionId: number, context: RequestContext): FetchResponse {
+function respond(results: PartitionFetchResults, sessionId: number, context: RequestContext): FetchResponse {
   const responses: { topic: string; topicId: string; partitions: PartitionData[] }[] = [];
   const leaders = new Set<number>();
   let topic: (typeof responses)[number] | undefined;

@@ -31,40 +31,37 @@ const SINCE: ReadonlyMap<number, number> = new Map([
   [LATEST_TIERED, 9],
   [EARLIEST_PENDING_UPLOAD, 11],
 ]);
+/** Kafka's tools look at any replica under this id. */
+const DEBUGGING_REPLICA = -2;
+const CONSUMER = -1;
 const UNKNOWN: TimestampAndOffset = { timestamp: -1, offset: -1, leaderEpoch: -1 };
 
-export const handleListOffsets: Handler<typeof ListOffsets> = (request, context) => {
-  const duplicates = namedTwice(request);
-  const answers: (PartitionAnswer | Promise<PartitionAnswer>)[][] = request.topics.map((topic) => {
-    const seen = new Set<number>();
-    const once = topic.partitions.filter((p) => !seen.has(p.partitionIndex) && seen.add(p.partitionIndex));
-    return once.map((partition) =>
-      duplicates.has(`${partition.partitionIndex}:${topic.name}`)
-        ? refusal(partition.partitionIndex, ErrorCode.INVALID_REQUEST)
-        : answerOne(topic.name, partition, request, context),
-    );
-  });
-  const respond = (partitions: PartitionAnswer[][]) => ({
-    topics: request.topics.map((topic, i) => ({ name: topic.name, partitions: partitions[i] ?? [] })),
-  });
-  if (answers.flat().some((answer) => answer instanceof Promise)) {
-    return laterFrom(Promise.all(answers.map((topic) => Promise.all(topic))).then(respond));
-  }
-  return respond(answers as PartitionAnswer[][]);
-};
+type Outcome = PartitionAnswer | Promise<PartitionAnswer>;
 
-function namedTwice(request: ListOffsetsRequest): Set<string> {
-  const seen = new Set<string>();
-  const twice = new Set<string>();
-  for (const topic of request.topics) {
-    for (const { partitionIndex } of topic.partitions) {
-      const key = `${partitionIndex}:${topic.name}`;
-      if (seen.has(key)) twice.add(key);
-      seen.add(key);
+export const handleListOffsets: Handler<typeof ListOffsets> = (request, context) => {
+  // A partition that is named twice has one answer: that it is.
+  const topics = new Map<string, Map<number, Outcome>>();
+  let waits = false;
+  for (const { name, partitions } of request.topics) {
+    const outcomes = topics.get(name) ?? new Map<number, Outcome>();
+    topics.set(name, outcomes);
+    for (const asked of partitions) {
+      const { partitionIndex } = asked;
+      const outcome = outcomes.has(partitionIndex)
+        ? refusal(partitionIndex, ErrorCode.INVALID_REQUEST)
+        : answerOne(name, asked, request, context);
+      outcomes.set(partitionIndex, outcome);
+      waits ||= outcome instanceof Promise;
     }
   }
-  return twice;
-}
+  const names = [...topics.keys()];
+  const answers = [...topics.values()].map((outcomes) => [...outcomes.values()]);
+  const respond = (partitions: PartitionAnswer[][]) => ({
+    topics: names.map((name, i) => ({ name, partitions: partitions[i] ?? [] })),
+  });
+  if (!waits) return respond(answers as PartitionAnswer[][]);
+  return laterFrom(Promise.all(answers.map((topic) => Promise.all(topic))).then(respond));
+};
 
 function refusal(partitionIndex: number, errorCode: number): PartitionAnswer {
   return { partitionIndex, errorCode, timestamp: -1, offset: -1, leaderEpoch: -1 };
@@ -75,9 +72,9 @@ function answerOne(
   asked: PartitionRequest,
   request: ListOffsetsRequest,
   context: RequestContext,
-): PartitionAnswer | Promise<PartitionAnswer> {
+): Outcome {
   const { broker, apiVersion } = context;
-  const { partitionIndex } = asked;
+  const { partitionIndex, timestamp } = asked;
   const refuse = (error: unknown): PartitionAnswer => {
     if (!(error instanceof KafkaError)) throw error;
     return refusal(partitionIndex, errorCodeOf(error));
@@ -87,15 +84,15 @@ function answerOne(
     leaderEpoch: apiVersion >= 4 ? leaderEpoch : -1,
   });
   try {
-    const partition = broker.partitions.require(topic, partitionIndex, broker.image);
-    partition.checkLeaderEpoch(asked.currentLeaderEpoch);
-    partition.requireLeader();
-    if (asked.timestamp < 0 && apiVersion < (SINCE.get(asked.timestamp) ?? Number.POSITIVE_INFINITY)) {
+    if (timestamp < 0 && apiVersion < (SINCE.get(timestamp) ?? Number.POSITIVE_INFINITY)) {
       throw new KafkaError(ErrorCode.UNSUPPORTED_VERSION);
     }
     // Differs from Kafka: it answers UNKNOWN_SERVER_ERROR.
     if (request.isolationLevel < 0 || request.isolationLevel > 1) throw new KafkaError(ErrorCode.INVALID_REQUEST);
-    const at = lookUp(partition, asked.timestamp, request, apiVersion);
+    const partition = broker.partitions.require(topic, partitionIndex, broker.image);
+    partition.checkLeaderEpoch(asked.currentLeaderEpoch);
+    if (request.replicaId !== DEBUGGING_REPLICA) partition.requireLeader();
+    const at = lookUp(partition, timestamp, request, apiVersion);
     return at instanceof Promise ? at.then(found, refuse) : found(at);
   } catch (error) {
     return refuse(error);
@@ -110,42 +107,35 @@ function lookUp(
   apiVersion: number,
 ): TimestampAndOffset | Promise<TimestampAndOffset> {
   const { log } = partition;
-  const fromConsumer = request.replicaId === -1;
-  const end = !fromConsumer
-    ? log.logEndOffset
-    : request.isolationLevel === 1
+  const fromConsumer = request.replicaId === CONSUMER;
+  // Marks are taken now, before anything is awaited.
+  const end = fromConsumer
+    ? request.isolationLevel === 1
       ? log.lastStableOffset
-      : log.highWatermark;
-  const settled = !fromConsumer || log.highWatermark >= partition.requireLeader().epochStartOffset;
-  const at = (offset: number): TimestampAndOffset => ({
-    timestamp: -1,
-    offset,
-    leaderEpoch: offset === -1 ? -1 : epochAt(partition, offset),
-  });
+      : log.highWatermark
+    : log.logEndOffset;
+  const epochStart = partition.leader?.epochStartOffset ?? 0;
+  const settled = !fromConsumer || log.highWatermark >= epochStart;
   switch (timestamp) {
     case LATEST:
       if (!settled) throw notAvailable(apiVersion);
       return { timestamp: -1, offset: end, leaderEpoch: partition.state.leaderEpoch };
     case EARLIEST:
     case EARLIEST_LOCAL:
-      return at(log.logStartOffset);
+      return { timestamp: -1, offset: log.logStartOffset, leaderEpoch: log.epochForOffset(log.logStartOffset) };
     case LATEST_TIERED:
     case EARLIEST_PENDING_UPLOAD:
       return UNKNOWN; // nothing is tiered here
-    case MAX_TIMESTAMP:
-      return log.offsetOfMaxTimestamp().then((max) => (max !== undefined && max.offset < end ? max : UNKNOWN));
-    default:
-      return log.offsetForTimestamp(timestamp, end).then((first) => {
-        if (first !== undefined) return first;
-        if (!settled) throw notAvailable(apiVersion);
-        return UNKNOWN;
-      });
   }
-}
-
-function epochAt(partition: Partition, offset: number): number {
-  const epoch = partition.log.epochForOffset(offset);
-  return epoch >= 0 ? epoch : partition.state.leaderEpoch;
+  // Records past the mark are as good as none; but a leader that does not know its mark yet does not know that either.
+  const below = (record: TimestampAndOffset | undefined): TimestampAndOffset => {
+    if (record !== undefined && record.offset < end) return record;
+    if (!settled) throw notAvailable(apiVersion);
+    return UNKNOWN;
+  };
+  return timestamp === MAX_TIMESTAMP
+    ? log.offsetOfMaxTimestamp().then(below)
+    : log.offsetForTimestamp(timestamp, end).then(below);
 }
 
 function notAvailable(apiVersion: number): KafkaError {

@@ -13,6 +13,7 @@ import { ALL_CLUSTER_OPERATIONS, ALL_TOPIC_OPERATIONS, NOT_ASKED } from "../meta
 import { isInternalTopic } from "../metadata/internal-topics.ts";
 import { liveBrokers } from "../metadata/live-brokers.ts";
 import { NO_LEADER, type PartitionImage, type TopicImage } from "../metadata/metadata-image.ts";
+import { offlineReplicas } from "../metadata/offline-replicas.ts";
 import { illegalTopicName } from "../metadata/topic-name.ts";
 
 type MetadataRequest = Decode<(typeof Metadata)["request"]>;
@@ -42,16 +43,15 @@ function wantedTopics(request: MetadataRequest, context: RequestContext): Wanted
   const { image } = broker;
   const asked = request.topics;
   if (asked === null || (apiVersion === 0 && asked.length === 0)) return [...image.topics.values()];
-  // Only from v12 on may a topic be named by its id; as soon as one is, those named otherwise are not answered.
-  const byId = asked.filter((topic) => topic.topicId !== ZERO_UUID || (topic.name === null && apiVersion >= 12));
-  if (byId.length > 0 && apiVersion >= 12) {
-    return [...new Set(byId.map((topic) => topic.topicId))].map(
-      // Differs from Kafka: a topic with neither name nor id is UNKNOWN_TOPIC_ID, where Kafka answers UNKNOWN_SERVER_ERROR.
-      (id) => image.topicsById.get(id) ?? { name: null, id, errorCode: ErrorCode.UNKNOWN_TOPIC_ID },
-    );
-  }
-  if (asked.some((topic) => topic.name === null || topic.topicId !== ZERO_UUID)) {
+  if (apiVersion < 12 && asked.some((topic) => topic.name === null || topic.topicId !== ZERO_UUID)) {
     return [{ name: "", id: ZERO_UUID, errorCode: ErrorCode.INVALID_REQUEST }];
+  }
+  // From v12 on a topic may be named by its id; as soon as one is, those named otherwise are not answered.
+  const ids = new Set(asked.flatMap(({ topicId }) => (topicId === ZERO_UUID ? [] : topicId)));
+  // Differs from Kafka: a topic with neither name nor id is UNKNOWN_TOPIC_ID, where Kafka answers UNKNOWN_SERVER_ERROR.
+  if (ids.size === 0 && asked.some(({ name }) => name === null)) ids.add(ZERO_UUID);
+  if (ids.size > 0) {
+    return [...ids].map((id) => image.topicsById.get(id) ?? { name: null, id, errorCode: ErrorCode.UNKNOWN_TOPIC_ID });
   }
   const missing: string[] = [];
   const wanted = [...new Set(asked.map((topic) => topic.name as string))].map((name): Wanted => {
@@ -73,22 +73,15 @@ function withOperations(
   live: ReadonlySet<number>,
   context: RequestContext,
 ): TopicAnswer {
-  if ("errorCode" in topic) {
-    return {
-      errorCode: topic.errorCode,
-      name: topic.name,
-      topicId: topic.id,
-      isInternal: topic.name !== null && isInternalTopic(topic.name),
-      partitions: [],
-    };
-  }
+  const isKnown = "partitions" in topic;
   return {
-    errorCode: ErrorCode.NONE,
+    errorCode: isKnown ? ErrorCode.NONE : topic.errorCode,
     name: topic.name,
     topicId: topic.id,
-    isInternal: isInternalTopic(topic.name),
-    partitions: topic.partitions.map((partition) => partitionAnswer(partition, live, context)),
-    topicAuthorizedOperations: request.includeTopicAuthorizedOperations ? ALL_TOPIC_OPERATIONS : NOT_ASKED,
+    isInternal: topic.name !== null && isInternalTopic(topic.name),
+    partitions: isKnown ? topic.partitions.map((partition) => partitionAnswer(partition, live, context)) : [],
+    topicAuthorizedOperations:
+      request.includeTopicAuthorizedOperations && topic.name !== null ? ALL_TOPIC_OPERATIONS : NOT_ASKED,
   };
 }
 
@@ -97,16 +90,16 @@ function partitionAnswer(
   live: ReadonlySet<number>,
   context: RequestContext,
 ): TopicAnswer["partitions"][number] {
-  const { broker, apiVersion } = context;
+  const { apiVersion } = context;
+  const { image } = context.broker;
   const hasLeader = live.has(partition.leader);
-  const offline = partition.replicas.filter((id) => !live.has(id));
+  const offline = offlineReplicas(partition, live, image);
   let errorCode: number = ErrorCode.NONE;
   if (!hasLeader) {
-    const registered = partition.leader !== NO_LEADER && broker.image.brokers.has(partition.leader);
     // A leader that lives but does not offer this listener is a matter of configuration, which v6 and later are told.
-    const unfenced = registered && broker.image.brokers.get(partition.leader)?.fenced === false;
-    errorCode = unfenced && apiVersion >= 6 ? ErrorCode.LISTENER_NOT_FOUND : ErrorCode.LEADER_NOT_AVAILABLE;
-  } else if (apiVersion === 0 && offline.length > 0) {
+    const isThere = image.brokers.get(partition.leader)?.fenced === false;
+    errorCode = isThere && apiVersion >= 6 ? ErrorCode.LISTENER_NOT_FOUND : ErrorCode.LEADER_NOT_AVAILABLE;
+  } else if (apiVersion === 0 && partition.replicas.some((id) => !live.has(id))) {
     errorCode = ErrorCode.REPLICA_NOT_AVAILABLE; // v0 has no other way to say so
   }
   const shown = (ids: readonly number[]): readonly number[] =>

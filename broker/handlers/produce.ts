@@ -6,9 +6,9 @@
  * v5 log start, v8 record errors (KIP-467), v10 current leader (KIP-951), v12 implicit add to transaction (KIP-890), v13 topic ids.
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
-import { errorCodeOf, KafkaError } from "../../protocol/kafka-error.ts";
+import { KafkaError } from "../../protocol/kafka-error.ts";
 import type { Produce } from "../../protocol/messages/produce.ts";
-import { BATCH_HEADER_BYTES, RecordBatch } from "../../protocol/records/record-batch.ts";
+import { BATCH_HEADER_BYTES, CURRENT_MAGIC, RecordBatch } from "../../protocol/records/record-batch.ts";
 import type { Decode, Encode } from "../../protocol/schema/message.ts";
 import type { PreparedAppend } from "../../storage/partition-log.ts";
 import { RejectedRecords } from "../../storage/rejected-records.ts";
@@ -16,7 +16,7 @@ import { type Answer, CLOSE_CONNECTION, Later, NO_RESPONSE } from "../dispatch/a
 import type { Handler, RequestContext } from "../dispatch/handler.ts";
 import { currentLeader, nodeEndpoints } from "../metadata/current-leader.ts";
 import { isInternalTopic } from "../metadata/internal-topics.ts";
-import { DelayedProduce, type PendingAppend } from "../partition/delayed-produce.ts";
+import { DelayedProduce, type PendingAppend, settle } from "../partition/delayed-produce.ts";
 import type { Partition } from "../partition/partition.ts";
 
 type ProduceRequest = Decode<(typeof Produce)["request"]>;
@@ -43,59 +43,72 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** Kafka lets only its own admin tools write to internal topics. */
 const ADMIN_CLIENT_ID = "__admin_client";
 
+/** Outcomes with which Kafka does not say where the log starts. */
+const WITHOUT_LOG_START: ReadonlySet<number> = new Set([
+  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  ErrorCode.UNKNOWN_TOPIC_ID,
+  ErrorCode.NOT_LEADER_OR_FOLLOWER,
+  ErrorCode.INVALID_REQUIRED_ACKS,
+  ErrorCode.INVALID_TOPIC_EXCEPTION,
+  ErrorCode.MESSAGE_TOO_LARGE,
+  ErrorCode.RECORD_LIST_TOO_LARGE,
+  ErrorCode.CORRUPT_MESSAGE,
+  ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
+  ErrorCode.KAFKA_STORAGE_ERROR,
+]);
+
 export const handleProduce: Handler<typeof Produce> = (request, context) => {
-  const steps = stepsOf(request, context);
-  const refusal = refusalOfAll(request, steps);
-  if (refusal !== undefined) {
-    for (const step of steps) fail(step, new KafkaError(refusal), context);
-    return respond(request, steps, context);
+  // Whoever may not use a transactional id has none: a transactional batch without one is not authorized.
+  if (request.transactionalId === null && request.topicData.some(hasTransactionalBatch)) {
+    throw new KafkaError(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
   }
+  const steps = stepsOf(request, context);
   // Everything is checked before anything is appended, and appended before anything is awaited: offsets follow the wire.
-  const waits = prepareAll(steps, context);
+  const waits = prepareAll(request, steps, context);
   if (waits.length === 0) return appendAndAnswer(request, steps, context);
   const answer = new Later<ProduceResponse>({ holdsConnection: true });
+  const release = keepBeyondTurn(steps, context);
   Promise.all(waits)
     .then(() => {
       const settled = appendAndAnswer(request, steps, context);
       answer.releaseConnection();
-      if (settled instanceof Later) settled.onComplete((value) => answer.complete(value));
-      else answer.complete(settled);
+      if (!(settled instanceof Later)) answer.complete(settled);
+      else if (answer.completed) settled.cancel();
+      else {
+        answer.whenCancelled(() => settled.cancel());
+        settled.onComplete((value) => answer.complete(value));
+      }
     })
-    .catch((error: unknown) => answer.fail(error));
+    .catch((error: unknown) => answer.fail(error))
+    .finally(release);
   return answer;
 };
 
-/** Why the request as a whole is refused. */
-function refusalOfAll(request: ProduceRequest, steps: readonly ProduceStep[]): ErrorCode | undefined {
-  // Whoever may not use a transactional id has none: a transactional batch without one is not authorized.
-  if (request.transactionalId === null && steps.some((step) => isTransactional(step.records))) {
-    return ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
-  }
-  return request.acks < -1 || request.acks > 1 ? ErrorCode.INVALID_REQUIRED_ACKS : undefined;
-}
-
-function isTransactional(records: Buffer | null): boolean {
-  return records !== null && records.length >= BATCH_HEADER_BYTES && new RecordBatch(records, 0).isTransactional;
+function hasTransactionalBatch({ partitionData }: ProduceRequest["topicData"][number]): boolean {
+  return partitionData.some(({ records }) => {
+    if (records === null || records.length < BATCH_HEADER_BYTES) return false;
+    const first = new RecordBatch(records, 0);
+    return first.magic === CURRENT_MAGIC && first.isTransactional;
+  });
 }
 
 /** The partitions of the request; of one named twice the last mention counts, as in Kafka. */
 function stepsOf(request: ProduceRequest, context: RequestContext): ProduceStep[] {
+  const byId = context.apiVersion >= 13;
+  const { topicsById } = context.broker.image;
   const steps: ProduceStep[] = [];
-  for (const topic of request.topicData) {
-    const byId = context.apiVersion >= 13;
-    const name = byId ? (context.broker.image.topicsById.get(topic.topicId)?.name ?? null) : topic.name;
-    for (const { index, records } of topic.partitionData) {
-      const answer = { index, errorCode: ErrorCode.NONE, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 };
-      const { topicId } = topic;
+  for (const { name, topicId, partitionData } of request.topicData) {
+    const topic = byId ? (topicsById.get(topicId)?.name ?? null) : name;
+    for (const { index, records } of partitionData) {
       steps.push({
-        topic: name,
+        topic,
         topicId,
         index,
         records,
         partition: undefined,
         prepared: undefined,
         pending: undefined,
-        answer,
+        answer: { index, errorCode: ErrorCode.NONE, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 },
       });
     }
   }
@@ -105,11 +118,11 @@ function stepsOf(request: ProduceRequest, context: RequestContext): ProduceStep[
 }
 
 /** Finds each partition and checks its batches; returns what has to be waited for before appending. */
-function prepareAll(steps: readonly ProduceStep[], context: RequestContext): Promise<void>[] {
+function prepareAll(request: ProduceRequest, steps: readonly ProduceStep[], context: RequestContext): Promise<void>[] {
   const waits: Promise<void>[] = [];
   for (const step of steps) {
     try {
-      const prepared = prepare(step, context);
+      const prepared = prepare(step, request, context);
       if (!(prepared instanceof Promise)) {
         step.prepared = prepared;
         continue;
@@ -119,7 +132,7 @@ function prepareAll(steps: readonly ProduceStep[], context: RequestContext): Pro
           (ready) => {
             step.prepared = ready;
           },
-          (error) => fail(step, error, context),
+          (error: unknown) => fail(step, error, context),
         ),
       );
     } catch (error) {
@@ -130,17 +143,43 @@ function prepareAll(steps: readonly ProduceStep[], context: RequestContext): Pro
 }
 
 /** @throws KafkaError why this partition's records are not even looked at, or are refused. */
-function prepare(step: ProduceStep, context: RequestContext): PreparedAppend | Promise<PreparedAppend> {
+function prepare(
+  step: ProduceStep,
+  request: ProduceRequest,
+  context: RequestContext,
+): PreparedAppend | Promise<PreparedAppend> {
   const { broker, apiVersion } = context;
-  if (step.topic === null) throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_ID);
-  if (isInternalTopic(step.topic) && context.clientId !== ADMIN_CLIENT_ID) {
-    throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION, `Cannot append to internal topic ${step.topic}`);
+  const { topic, index, records } = step;
+  if (topic === null) throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_ID);
+  const held = broker.partitions.get(topic, index);
+  if (held === undefined && broker.image.topics.get(topic)?.partitions[index] === undefined) {
+    throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
   }
-  step.partition = broker.partitions.require(step.topic, step.index, broker.image);
-  step.partition.requireLeader();
   // Differs from Kafka: it never answers null records, and leaves the connection hanging.
-  if (step.records === null) throw new KafkaError(ErrorCode.INVALID_RECORD, "The partition has no records");
-  return step.partition.log.prepare(step.records, context.frame, { origin: "client", requestVersion: apiVersion });
+  if (records === null) throw new KafkaError(ErrorCode.INVALID_RECORD);
+  const { acks } = request;
+  if (acks < -1 || acks > 1) throw new KafkaError(ErrorCode.INVALID_REQUIRED_ACKS);
+  if (isInternalTopic(topic) && context.clientId !== ADMIN_CLIENT_ID) {
+    throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION);
+  }
+  const partition = held ?? broker.partitions.require(topic, index, broker.image);
+  step.partition = partition;
+  partition.requireAppendable(acks === -1);
+  return partition.log.prepare(records, context.frame, { origin: "client", requestVersion: apiVersion });
+}
+
+/** What was prepared lies in memory that is good for this turn only, or as long as somebody holds the frame. */
+function keepBeyondTurn(steps: readonly ProduceStep[], { frame }: RequestContext): () => void {
+  if (frame !== undefined) {
+    frame.retain();
+    return () => frame.release();
+  }
+  for (const step of steps) {
+    if (step.prepared !== undefined) {
+      step.prepared = { ...step.prepared, records: Buffer.from(step.prepared.records) };
+    }
+  }
+  return () => {};
 }
 
 /** Appends what passed, in order, and answers: at once, or with acks=all when it is replicated. */
@@ -152,11 +191,15 @@ function appendAndAnswer(
   const pending: PendingAppend[] = [];
   for (const step of steps) append(step, request, pending, context);
   if (request.acks !== -1 || pending.length === 0) return respond(request, steps, context);
-  const answer = new Later<ProduceResponse>();
-  const delayed = new DelayedProduce(pending, () => {
+  const finished = (): ReturnType<typeof respond> => {
     for (const step of steps) finish(step, context);
-    answer.complete(respond(request, steps, context));
-  });
+    return respond(request, steps, context);
+  };
+  // With a single replica in sync nothing has to be waited for.
+  if (pending.every(settle)) return finished();
+  const answer = new Later<ProduceResponse>();
+  const delayed = new DelayedProduce(pending, () => answer.complete(finished()));
+  answer.whenCancelled(() => delayed.cancel());
   delayed.start(context.broker.clock, request.timeoutMs);
   return answer;
 }
@@ -170,8 +213,8 @@ function append(step: ProduceStep, request: ProduceRequest, pending: PendingAppe
     answer.logAppendTimeMs = result.logAppendTimeMs;
     answer.logStartOffset = result.logStartOffset;
     if (request.acks !== -1) return;
-    const leaderEpoch = partition.requireLeader().leaderEpoch;
-    step.pending = { partition, leaderEpoch, requiredOffset: result.lastOffset + 1, errorCode: undefined };
+    const { tenure } = partition;
+    step.pending = { partition, tenure, requiredOffset: result.lastOffset + 1, errorCode: undefined };
     pending.push(step.pending);
   } catch (error) {
     fail(step, error, context);
@@ -188,18 +231,18 @@ function finish(step: ProduceStep, context: RequestContext): void {
 }
 
 function fail(step: ProduceStep, error: unknown, context: RequestContext): void {
-  const { answer } = step;
-  answer.errorCode = errorCodeOf(error);
+  if (!(error instanceof KafkaError)) throw error;
+  const { answer, partition } = step;
+  answer.errorCode = error.code;
   if (error instanceof RejectedRecords) {
     answer.recordErrors = error.recordErrors.map(({ batchIndex, message }) => ({
       batchIndex,
       batchIndexErrorMessage: message,
     }));
     answer.errorMessage = error.message;
-  } else if (error instanceof KafkaError) {
-    answer.errorMessage = error.message;
-  } else {
-    throw error;
+  }
+  if (partition !== undefined && !WITHOUT_LOG_START.has(error.code)) {
+    answer.logStartOffset = partition.log.logStartOffset;
   }
   hintLeader(step, context);
 }

@@ -27,7 +27,7 @@ export function nodeEndpoints(
   for (const nodeId of brokerIds) {
     const broker = context.broker.image.brokers.get(nodeId);
     const endpoint = broker === undefined ? undefined : endpointOf(broker, context.connection.listenerName);
-    if (broker === undefined || endpoint === undefined) continue;
+    if (broker === undefined || broker.fenced || endpoint === undefined) continue;
     endpoints.push({ nodeId, host: endpoint.host, port: endpoint.port, rack: broker.rack });
   }
   return endpoints;

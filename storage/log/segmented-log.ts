@@ -180,6 +180,11 @@ export class SegmentedLog implements PartitionLog {
     }
   }
 
+  inSameSegment(offset: number, endOffset: number): boolean {
+    const { segments } = this.state;
+    return segments.floorIndex(offset) === segments.floorIndex(endOffset);
+  }
+
   async offsetForTimestamp(timestamp: number, upToOffset: number): Promise<TimestampAndOffset | undefined> {
     this.mustBeOnline();
     try {

@@ -96,6 +96,7 @@ export class FixedBroker {
             ...{ path, topic, partition, topicId, config, directoryId: DirectoryId.UNASSIGNED, cleanShutdown: true },
             ...{ recoveryPoint: 0, logStartOffset: 0, highWatermark: 0 },
           });
+          log.onOffline = () => this.broker.logOffline(log);
           this.logs.set(`${topic}-${partition}`, log);
           return log;
         },
