@@ -23,6 +23,9 @@ import type { GroupSettings } from "./group-settings.ts";
 
 import { type DeletedTopic, decideTopicsDeleted } from "./offsets/delete-offsets.ts";
 
+/** With the uuid behind it, it fits the strings of records and responses whatever it is made of. */
+const MAX_PREFIX_LENGTH = 10_000;
+
 export interface GroupCoordinatorOptions {
   readonly clock: Clock;
   readonly random: Random;
@@ -119,8 +122,12 @@ export class GroupCoordinator {
     this.runtime.endTransaction(partition, end, reply);
   }
 
-  /** What a member without an id is called: as Kafka does, and readers of logs expect, it begins with who it is. */
-  newMemberId(prefix: string): string {
+  /**
+   * What a member without an id is called: as Kafka does, and readers of logs expect, it begins with who it is; of a name that
+   * is absurdly long, with as much of it as leaves room.
+   */
+  newMemberId(client: string): string {
+    const prefix = client.slice(0, MAX_PREFIX_LENGTH);
     const hex = this.random.bytes(16);
     hex[6] = ((hex[6] as number) & 0x0f) | 0x40;
     hex[8] = ((hex[8] as number) & 0x3f) | 0x80;

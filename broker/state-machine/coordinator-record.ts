@@ -57,6 +57,22 @@ export function tombstone<K extends Message, V extends Message>(
   return { type, key, version: 0, value: null };
 }
 
+const MAX_STRING_BYTES = 0x7fff;
+/** A UTF-16 unit takes at most this many bytes. */
+const MAX_UNIT_BYTES = 3;
+
+/**
+ * Whether a record can hold a text. What clients send fits when it comes, but bytes that were no UTF-8 have become three each.
+ */
+export function fitsRecord(text: string): boolean {
+  return text.length * MAX_UNIT_BYTES <= MAX_STRING_BYTES || Buffer.byteLength(text) <= MAX_STRING_BYTES;
+}
+
+/** As much of a text as every record can hold. */
+export function cutToRecord(text: string): string {
+  return fitsRecord(text) ? text : text.slice(0, Math.floor(MAX_STRING_BYTES / MAX_UNIT_BYTES));
+}
+
 /** Key and value as they are stored. */
 export function encodeRecord(record: CoordinatorRecord): { key: Buffer; value: Buffer | null } {
   const key = new Writer();

@@ -7,6 +7,7 @@
 import { ErrorCode } from "../../../protocol/error-codes.ts";
 import type { JoinGroupRequest } from "../../../protocol/messages/classic-group.ts";
 import type { Decode } from "../../../protocol/schema/message.ts";
+import { cutToRecord, fitsRecord } from "../../state-machine/coordinator-record.ts";
 import type { Reply } from "../../state-machine/reply.ts";
 import type { GroupDecision } from "../group-decision.ts";
 import {
@@ -68,8 +69,8 @@ export function decideJoin(
 ): GroupDecision<JoinResponse> {
   const { memberId } = request;
   if (group === undefined && memberId !== "") return refuse(ErrorCode.UNKNOWN_MEMBER_ID, memberId);
-  // Differs from Kafka: what no record can hold is refused here; Kafka takes it in and fails when the leader syncs.
-  if (sizeOf(request.protocols) > rules.maxMemberBytes) return refuse(ErrorCode.MESSAGE_TOO_LARGE, memberId);
+  const unfit = unfitForRecords(request, rules);
+  if (unfit !== ErrorCode.NONE) return refuse(unfit, memberId);
   const known = group ?? emptyClassicGroup(request.groupId, nowMs);
   const joining = { request, client, rules };
   const draft = new GroupDraft(known, nowMs);
@@ -84,6 +85,19 @@ export function decideJoin(
 
 function refuse(code: ErrorCode, memberId: string): GroupDecision<JoinResponse> {
   return { response: joinError(code, memberId) };
+}
+
+/** Differs from Kafka: what no record can hold is refused here; Kafka takes it in and fails when the leader syncs. */
+function unfitForRecords(
+  { groupId, groupInstanceId, protocolType, protocols }: JoinRequest,
+  rules: JoinRules,
+): ErrorCode {
+  if (!fitsRecord(groupId)) return ErrorCode.INVALID_GROUP_ID;
+  if (groupInstanceId !== null && !fitsRecord(groupInstanceId)) return ErrorCode.INVALID_REQUEST;
+  if (!fitsRecord(protocolType) || !protocols.every(({ name }) => fitsRecord(name))) {
+    return ErrorCode.INCONSISTENT_GROUP_PROTOCOL;
+  }
+  return sizeOf(protocols) > rules.maxMemberBytes ? ErrorCode.MESSAGE_TOO_LARGE : ErrorCode.NONE;
 }
 
 function sizeOf(protocols: readonly MemberProtocol[]): number {
@@ -167,7 +181,7 @@ function addMember(draft: GroupDraft, memberId: string, { request, client, rules
   const member: ClassicMember = {
     memberId,
     groupInstanceId: request.groupInstanceId,
-    clientId: client.clientId,
+    clientId: cutToRecord(client.clientId),
     clientHost: client.clientHost,
     rebalanceTimeoutMs: request.rebalanceTimeoutMs,
     sessionTimeoutMs: request.sessionTimeoutMs,

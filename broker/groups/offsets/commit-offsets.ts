@@ -6,7 +6,7 @@
 import { ErrorCode } from "../../../protocol/error-codes.ts";
 import { KafkaError } from "../../../protocol/kafka-error.ts";
 import { ZERO_UUID } from "../../../protocol/uuid.ts";
-import type { CoordinatorRecord } from "../../state-machine/coordinator-record.ts";
+import { type CoordinatorRecord, fitsRecord } from "../../state-machine/coordinator-record.ts";
 import type { TransactionalProducer } from "../../state-machine/decision.ts";
 import { sessionOf } from "../classic/heartbeat.ts";
 import type { OffsetCommitter } from "../classic/offset-rules.ts";
@@ -75,7 +75,10 @@ export function decideCommit(
 
 function check(group: Group | undefined, order: OffsetCommitOrder): void {
   // Whoever claims no membership makes a group that only stores offsets.
-  if (group === undefined && order.generationId < 0) return;
+  if (group === undefined && order.generationId < 0) {
+    if (fitsRecord(order.groupId)) return;
+    throw new KafkaError(ErrorCode.INVALID_GROUP_ID);
+  }
   const error = group === undefined ? order.unknownGroup : checkCommit(group, order);
   if (error !== ErrorCode.NONE) throw new KafkaError(error);
 }

@@ -273,9 +273,9 @@ function checkGroup(group: ClassicGroup): void {
 
 describe("whatever members do", () => {
   for (const [name, settings, seeds] of [
-    ["with Kafka's settings", {}, 60],
-    ["with no initial delay", { initialRebalanceDelayMs: 0 }, 60],
-    ["with room for few", { maxGroupSize: 2 }, 60],
+    ["with Kafka's settings", {}, 25],
+    ["with no initial delay", { initialRebalanceDelayMs: 0 }, 25],
+    ["with room for few", { maxGroupSize: 2 }, 25],
   ] as const) {
     it(`R141, R142, R157: groups converge and everyone is answered, ${name}`, async () => {
       for (let seed = 1; seed <= seeds; seed++) {

@@ -142,6 +142,21 @@ describe("JoinGroup", () => {
     expect(negative.answer?.errorCode).toBe(0);
   });
 
+  it("B18: a client whose name is as long as names can be is a member like any other", async () => {
+    const world = await GroupWorld.start();
+    for (const [groupId, name] of [
+      ["ascii", "x".repeat(32_767)],
+      ["wide", "€".repeat(10_922)],
+    ] as const) {
+      const join = world.join(3, { groupId }, name);
+      world.clock.advance(6000);
+      const memberId = join.answer?.memberId ?? "";
+      expect(memberId.length).toBe(10_037);
+      expect(world.sync(3, { groupId, memberId }).answer?.errorCode).toBe(0);
+      expect(world.leave(1, { groupId, memberId }).answer?.errorCode).toBe(0);
+    }
+  });
+
   it("B32: ids that JavaScript's objects know are ids like any other", async () => {
     const world = await GroupWorld.start();
     for (const name of ["__proto__", "constructor", "toString"]) {

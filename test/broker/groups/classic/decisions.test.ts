@@ -111,6 +111,25 @@ describe("join", () => {
   });
 });
 
+describe("what no record can hold", () => {
+  // As bytes that are no UTF-8 come in: one replacement character each.
+  const long = "\ufffd".repeat(20_000);
+
+  it("B18, B71: is refused by name, or cut where only people read it", () => {
+    const code = (request: object) =>
+      decideJoin(undefined, { ...joining(""), ...request }, client(3), RULES, NOW_MS).response?.errorCode;
+    expect(code({ groupId: long })).toBe(ErrorCode.INVALID_GROUP_ID);
+    expect(code({ groupInstanceId: long })).toBe(ErrorCode.INVALID_REQUEST);
+    expect(code({ protocolType: long })).toBe(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
+    expect(code({ protocols: [{ name: long, metadata: Buffer.alloc(0) }] })).toBe(
+      ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+    );
+    const made = next(decideJoin(undefined, joining(""), { ...client(3), clientId: long }, RULES, NOW_MS));
+    const [stored] = [...made.members.values()];
+    expect(Buffer.byteLength(stored?.clientId ?? "")).toBeLessThanOrEqual(32_767);
+  });
+});
+
 describe("sync", () => {
   const sync = (memberId: string, assignments: { memberId: string; assignment: Buffer }[] = []) => ({
     groupId: "g",
