@@ -2,7 +2,8 @@
  * `npm run build`: what the package ships, in dist/: the library as ES modules and as CommonJS, the `odradek` command, the
  * entry of the worker threads, the types.
  *
- * Dependencies stay outside the bundles: they are installed beside the package, and the native ones are optional.
+ * Dependencies stay outside the bundles: they are installed beside the package, and the native ones are optional. What is small
+ * and on the way to the ready line is bundled instead, with its licence.
  * Invariant: dist/ holds nothing that the sources of this moment did not give.
  */
 import { execFile } from "node:child_process";
@@ -21,11 +22,19 @@ interface BuildOptions {
   readonly types?: boolean;
 }
 
+/** Packages inside the bundles. To load one from its own files takes longer than to run it. */
+const BUNDLED = ["properties-file"];
+
+const manifest = JSON.parse(await readFile(join(projectRoot, "package.json"), "utf8")) as Record<
+  "dependencies" | "optionalDependencies",
+  Record<string, string>
+>;
+
 const shared = {
   bundle: true,
   platform: "node",
   target: "node20",
-  packages: "external",
+  external: Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }),
   sourcemap: "linked",
   sourcesContent: false,
   legalComments: "none",
@@ -67,6 +76,8 @@ export async function buildPackage({
     outfile: join(outputDirectory, "index.cjs"),
   });
   await Promise.all([modules, commonJs, types ? emitTypes(outputDirectory) : undefined]);
+  for (const name of BUNDLED)
+    await cp(join(projectRoot, "node_modules", name, "LICENSE"), join(outputDirectory, "licences", `${name}.txt`));
   await chmod(join(outputDirectory, "cli/odradek.js"), 0o755);
 }
 
