@@ -28,7 +28,7 @@ export interface RpcEnvironment {
   readonly network: Network;
   readonly clock: Clock;
   readonly pool: BufferPool;
-  /** Of all answers that arrive at this node. */
+  /** Of all answers that arrive at this node; not that of its requests, some of which wait for what these answers bring. */
   readonly memory: RequestMemory;
 }
 

@@ -15,6 +15,8 @@ export interface FuzzTarget extends Target {
 }
 
 const MAX_PROBE_MS = 250;
+/** Produce, Fetch, ListOffsets, Metadata, OffsetCommit, FindCoordinator, JoinGroup, ApiVersions, CreateTopics. */
+const BUSIEST_KEYS = new Set([0, 1, 2, 3, 8, 10, 11, 18, 19]);
 const PING_ID = 0x7e57;
 const CONNECTIONS = 16;
 /** How long a request that waits for something is waited for. */
@@ -84,11 +86,6 @@ const damages: fc.Arbitrary<Damage> = fc.oneof(
   ),
 );
 
-/** Key, version, correlation id and client id. */
-function headerBytes(request: Buffer): number {
-  return 10 + Math.max(0, request.readInt16BE(8));
-}
-
 /** A well-behaved client is answered soon; on a busy machine, at least one of a few. */
 async function expectPromptAnswers(address: Address): Promise<void> {
   const probes: number[] = [];
@@ -137,7 +134,7 @@ export function damageCases(start: () => Promise<FuzzTarget>): void {
 }
 
 export function bitFlipCases(start: () => Promise<FuzzTarget>): void {
-  test("B26: every bit flipped, of the shortest frame of each API", async () => {
+  test("B26: bits flipped in the shortest frame of each API: every one of the busiest, some of the others", async () => {
     await using target = await start();
     const before = await target.residentBytes();
     const shortest = new Map<number, Buffer>();
@@ -145,11 +142,10 @@ export function bitFlipCases(start: () => Promise<FuzzTarget>): void {
       const known = shortest.get(apiKey);
       if (known === undefined || request.length < known.length) shortest.set(apiKey, request);
     }
-    const flipped = [...shortest.values()].flatMap((request, i) => {
-      // What all headers have in common is flipped in one of them.
+    const flipped = [...shortest].flatMap(([apiKey, request]) => {
       const bits = Array.from({ length: request.length * 8 }, (_, bit) => bit);
-      const own = i === 0 ? bits : bits.filter((bit) => bit < 4 * 8 || bit >= headerBytes(request) * 8);
-      return own.map((bit) => {
+      const chosen = BUSIEST_KEYS.has(apiKey) ? bits : bits.filter((bit) => bit % 5 === apiKey % 5);
+      return chosen.map((bit) => {
         const copy = Buffer.from(request);
         copy[bit >> 3] = (copy[bit >> 3] as number) ^ (1 << (bit & 7));
         return copy;

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { Address } from "../../../broker/network/network.ts";
 
 const ENTRY = fileURLToPath(new URL("./minimal-node-process.ts", import.meta.url));
+const PROJECT = fileURLToPath(new URL("../../../", import.meta.url));
 
 export class NodeProcess implements AsyncDisposable {
   readonly address: Address;
@@ -21,6 +22,7 @@ export class NodeProcess implements AsyncDisposable {
     const limit = options.maxFiles === undefined ? "" : `ulimit -n ${options.maxFiles}; `;
     const command = `${limit}exec "$0" --import tsx "$1"`;
     const child = spawn("sh", ["-c", command, process.execPath, ENTRY], {
+      cwd: PROJECT,
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     const { address } = await message<{ address: Address }>(child);
