@@ -96,8 +96,8 @@ export class LogCleaner {
     if (!this.settings.enabled) return;
     while (!this.stopped) {
       const next = this.dirtiest();
-      if (next === undefined) break;
-      await this.clean(next);
+      // What was aborted is tried again after the backoff, not at once.
+      if (next === undefined || !(await this.clean(next))) break;
       await new Promise<void>((resolve) => this.around.clock.afterPoll(resolve));
     }
     for (const { log } of this.compacted()) {
@@ -134,7 +134,8 @@ export class LogCleaner {
     return best;
   }
 
-  private async clean({ hosted, plan }: Candidate): Promise<void> {
+  /** False when the log was not cleaned. */
+  private async clean({ hosted, plan }: Candidate): Promise<boolean> {
     const { log, name } = hosted;
     const { logger } = this.around;
     this.pacer.bytesPerSecond = this.settings.ioMaxBytesPerSecond;
@@ -156,8 +157,10 @@ export class LogCleaner {
         this.uncleanable.add(log);
         logger.error({ log: name }, "the cleaner's memory does not hold the keys of one batch: the log is not cleaned");
       } else await this.saveOffset(hosted, endOffset);
+      return true;
     } catch (error) {
       this.failed(hosted, error);
+      return this.uncleanable.has(log);
     }
   }
 
@@ -209,7 +212,7 @@ export class LogCleaner {
 }
 
 /** After a crash in between, a tombstone might go before what it covers. */
-const TRUNCATION_LOOK_MS = 1000;
+const TRUNCATION_LOOK_MS = 5000;
 
 /** A look at a log that has nothing to drop. */
 const LOOK_COST_BYTES = 4096;

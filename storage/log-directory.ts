@@ -59,7 +59,10 @@ export class LogDirectory {
    * @throws DirectoryRefused: another process uses it, or it is another cluster's or node's; DiskError.
    */
   static async open(disk: Disk, path: string, owner: ClaimOptions, logger: Logger): Promise<LogDirectory> {
-    if (!disk.exists(path)) disk.makeDirectory(path);
+    if (!disk.exists(path)) {
+      disk.makeDirectory(path);
+      await disk.syncDirectory(path.slice(0, path.lastIndexOf("/")) || "/");
+    }
     const lock = lockDirectory(disk, path);
     try {
       const { directoryId } = await claimDirectory(disk, path, owner);

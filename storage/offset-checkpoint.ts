@@ -27,8 +27,8 @@ export class OffsetCheckpoint {
   private current: Offsets = new Map();
   /** Grows with each change of `current`. */
   private version = 0;
-  /** What is on the device for sure. */
-  private durable: string | undefined;
+  /** Those that are on the device for sure. */
+  private durable: Offsets | undefined;
   private running: Promise<void> | undefined;
 
   constructor(disk: Disk, directory: string, name: CheckpointName) {
@@ -59,6 +59,8 @@ export class OffsetCheckpoint {
 
   /** These offsets, or newer ones, are on the device when it resolves. @throws DiskError */
   write(offsets: Offsets): Promise<void> {
+    // Most of the time nothing has moved.
+    if (this.durable !== undefined && sameOffsets(this.durable, offsets)) return Promise.resolve();
     this.current = offsets;
     this.version++;
     this.running ??= this.writeAll().finally(() => {
@@ -86,17 +88,21 @@ export class OffsetCheckpoint {
     const temporary = this.path + TEMPORARY_SUFFIX;
     for (let written = -1; written !== this.version; ) {
       const version = this.version;
-      const text = formatOffsets(this.current);
-      // Most of the time nothing has moved.
-      if (text === this.durable) return;
+      const offsets = this.current;
       this.durable = undefined;
-      this.disk.writeFile(temporary, text);
+      this.disk.writeFile(temporary, formatOffsets(offsets));
       await this.disk.syncFile(temporary);
       if (version !== this.version) continue;
       this.disk.rename(temporary, this.path);
       await this.disk.syncDirectory(this.directory);
       written = version;
-      if (version === this.version) this.durable = text;
+      if (version === this.version) this.durable = offsets;
     }
   }
+}
+
+function sameOffsets(a: Offsets, b: Offsets): boolean {
+  if (a.size !== b.size) return false;
+  for (const [name, offset] of b) if (a.get(name) !== offset) return false;
+  return true;
 }

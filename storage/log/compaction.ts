@@ -181,6 +181,7 @@ class Compaction {
       throw error;
     }
     if (!(await this.log.replaceSegments(writer.written, group))) throw new CompactionAborted();
+    this.reading = undefined;
     this.bytesWritten += writer.sizeBytes;
   }
 

@@ -9,6 +9,8 @@ import { FileTree, TreeDirectory } from "../../storage/file-tree.ts";
 interface Change<F> {
   /** The directories whose sync makes it durable (a rename: either of them). */
   readonly parents: readonly TreeDirectory<F>[];
+  /** Those and the ones they lie in: a change of one of them must come first. */
+  readonly restsOn: readonly TreeDirectory<F>[];
   readonly apply: (tree: FileTree<F & object>) => void;
   durable: boolean;
 }
@@ -22,12 +24,15 @@ export class NameJournal<F extends object> {
   /** Makes the change now. @throws what the change throws; then nothing happened. */
   change<T>(directories: readonly string[], apply: (tree: FileTree<F>) => T): T {
     const parents: TreeDirectory<F>[] = [];
+    const restsOn: TreeDirectory<F>[] = [];
     for (const path of directories) {
-      const found = this.tree.find(path);
-      if (found instanceof TreeDirectory) parents.push(found);
+      const line = this.lineOf(path);
+      const parent = line.at(-1);
+      if (parent !== undefined) parents.push(parent);
+      restsOn.push(...line);
     }
     const result = apply(this.tree);
-    this.changes.push({ parents, apply: (tree) => void apply(tree as FileTree<F>), durable: false });
+    this.changes.push({ parents, restsOn, apply: (tree) => void apply(tree as FileTree<F>), durable: false });
     return result;
   }
 
@@ -50,11 +55,29 @@ export class NameJournal<F extends object> {
     this.tree = copyTree(this.base);
   }
 
-  /** What is durable from the beginning on needs no remembering. */
+  /** What is durable and rests on nothing that is not needs no remembering. */
   private fold(): void {
-    let count = 0;
-    while (this.changes[count]?.durable === true) applyIfPossible(this.changes[count++] as Change<F>, this.base);
-    this.changes.splice(0, count);
+    const open = new Set<TreeDirectory<F>>();
+    this.changes = this.changes.filter((change) => {
+      if (change.durable && !change.restsOn.some((directory) => open.has(directory))) {
+        applyIfPossible(change, this.base);
+        return false;
+      }
+      for (const parent of change.parents) open.add(parent);
+      return true;
+    });
+  }
+
+  /** The directories from the root to the path. */
+  private lineOf(path: string): TreeDirectory<F>[] {
+    const line: TreeDirectory<F>[] = [this.tree.root];
+    for (const name of path.split("/")) {
+      if (name === "") continue;
+      const next = (line.at(-1) as TreeDirectory<F>).entries.get(name);
+      if (!(next instanceof TreeDirectory)) break;
+      line.push(next);
+    }
+    return line;
   }
 }
 

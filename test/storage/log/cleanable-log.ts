@@ -75,7 +75,8 @@ export function append(log: SegmentedLog, records: readonly RecordToWrite[], opt
   return appendBatch(log, buildRecordBatch(records, options));
 }
 
-export function appendBatch(log: SegmentedLog, batch: Buffer): number {
+/** @param highWatermark where it stands afterwards; the log end when left out. */
+export function appendBatch(log: SegmentedLog, batch: Buffer, highWatermark?: number): number {
   const origin = new RecordBatch(batch).isControl ? "coordinator" : "client";
   const prepared = log.prepare(batch, undefined, { origin });
   if (prepared instanceof Promise) throw new Error("the batch is too large for this helper");
@@ -88,7 +89,7 @@ export function appendBatch(log: SegmentedLog, batch: Buffer): number {
     leaderEpoch: 0,
     ...(verification === undefined ? {} : { verification }),
   });
-  log.setHighWatermark(log.logEndOffset);
+  log.setHighWatermark(highWatermark ?? log.logEndOffset);
   return baseOffset;
 }
 
