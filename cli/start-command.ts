@@ -9,6 +9,7 @@ import { LoggerLevels } from "../broker/config/logger-levels.ts";
 import { NetworkError } from "../broker/network/network.ts";
 import { type RunningNodes, startNodes } from "../cluster/start-nodes.ts";
 import { DiskError } from "../storage/disk.ts";
+import { DirectoryRefused } from "../storage/meta-properties.ts";
 import { CommandError } from "./command-error.ts";
 import { userDataFolder } from "./data-folder.ts";
 import { LateLogger, type LogLevel } from "./late-logger.ts";
@@ -96,9 +97,8 @@ function asCommandError(error: unknown, dataDirectory: string): unknown {
     if (error.kind === "in-use") return new CommandError(`${addressIn(error)} is in use; --port chooses another`);
     return new CommandError(`cannot listen on ${error.message.replace(/^[a-z-]+: /, "")}`);
   }
+  if (error instanceof DirectoryRefused) return new CommandError(`${error.message}; --data-dir chooses others`);
   if (error instanceof DiskError) {
-    if (error.kind === "locked")
-      return new CommandError(`another process uses the data in ${error.path}; --data-dir chooses others`);
     return new CommandError(`the data in ${dataDirectory} cannot be used: ${error.message}`);
   }
   return error;

@@ -48,6 +48,8 @@ export interface BrokerServerOptions {
   readonly observePartition?: PartitionSurroundings["observe"];
   readonly intercept?: (context: RequestContext, request: unknown, handle: () => Answer<unknown>) => Answer<unknown>;
   readonly onUnexpectedError?: (error: unknown, api: Api) => void;
+  /** The broker has taken on newer metadata. */
+  readonly onApplied?: () => void;
   /** The broker cannot go on. */
   readonly onFailure: (error: Error) => void;
 }
@@ -249,6 +251,7 @@ export class BrokerServer {
     this.broker.apply(delta);
     if (delta.changedBrokers.size > 0) this.fetchers.applyBrokers(delta.changedBrokers, delta.image);
     this.reports.apply(delta, this.broker.nodeId);
+    this.options.onApplied?.();
   }
 
   private get identity(): BrokerIdentity {

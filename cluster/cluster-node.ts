@@ -28,7 +28,7 @@ export interface ClusterNodeOptions {
     config: BrokerConfigLayers,
     ...rest: Parameters<BrokerServerOptions["link"]>
   ) => ReturnType<BrokerServerOptions["link"]>;
-  readonly hooks?: Pick<BrokerServerOptions, "observePartition" | "intercept" | "onUnexpectedError">;
+  readonly hooks?: Pick<BrokerServerOptions, "observePartition" | "onApplied" | "intercept" | "onUnexpectedError">;
   readonly onFailure: (error: Error) => void;
   /** After a kill; with the power everything goes that was not synced. */
   readonly crashDisk?: (options: { readonly powerLoss: boolean }) => void;

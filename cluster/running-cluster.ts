@@ -89,7 +89,11 @@ export class RunningCluster {
               : remoteLink(environment, config, this.clusterId, logs, around, [
                   { id: CONTROLLER_ID, address: this.controller.address },
                 ]),
-          hooks: { ...options.hooks, observePartition: this.observerOf(spec.nodeId) },
+          hooks: {
+            ...options.hooks,
+            observePartition: this.observerOf(spec.nodeId),
+            onApplied: () => this.wakeWatchers(),
+          },
           onFailure: (error) => {
             this.events.emit({ type: "node-down", node: spec.nodeId, how: "failed" });
             onFailure(error);
@@ -108,7 +112,7 @@ export class RunningCluster {
     return this.nodes.flatMap((node) => node.addresses);
   }
 
-  /** Calls back after every change of the metadata. Returns what ends it. */
+  /** Calls back after every change of the metadata, as it is committed and as each node takes it on. Returns what ends it. */
   onChange(run: () => void): () => void {
     this.watchers.add(run);
     return () => this.watchers.delete(run);
@@ -142,6 +146,10 @@ export class RunningCluster {
   private onCommit(delta: ClusterDelta): void {
     this.committed = delta.image;
     this.events.committed(delta);
+    this.wakeWatchers();
+  }
+
+  private wakeWatchers(): void {
     for (const run of [...this.watchers]) run();
   }
 
