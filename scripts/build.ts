@@ -35,6 +35,9 @@ const shared = {
   platform: "node",
   target: "node20",
   external: Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }),
+  // A seventh less to parse on the way to the ready line; names stay, for stacks that can be read.
+  minifyWhitespace: true,
+  minifySyntax: true,
   sourcemap: "linked",
   sourcesContent: false,
   legalComments: "none",
