@@ -111,6 +111,7 @@ export const EFFECTIVE_CONFIGS: ReadonlySet<string> = new Set([
   "share.coordinator.state.topic.replication.factor",
   "share.coordinator.state.topic.segment.bytes",
   "socket.request.max.bytes",
+  "transaction.max.timeout.ms",
   "transaction.partition.verification.enable",
   "transaction.state.log.min.isr",
   "transaction.state.log.num.partitions",
