@@ -71,12 +71,10 @@ export class GroupCoordinator {
     this.runtime.close();
   }
 
-  /** Offsets of topics that are gone are forgotten. */
+  /** Offsets of topics that are gone are forgotten; what a refused append leaves behind expires in time. */
   topicsDeleted(topics: readonly DeletedTopic[]): void {
     for (const partition of this.runtime.activePartitions()) {
-      // Nobody waits; what a refused append leaves behind expires in time.
-      const nobody = new Reply<never>(() => undefined as never);
-      this.runtime.write(partition, nobody, (machine) => decideTopicsDeleted(topics, machine.offsets));
+      this.runtime.write(partition, nobody(), (machine) => decideTopicsDeleted(topics, machine.offsets));
     }
   }
 
@@ -91,6 +89,11 @@ export class GroupCoordinator {
     const partition = this.partitionOf(groupId);
     if (partition === undefined) reply.refuse(ErrorCode.NOT_COORDINATOR);
     else this.runtime.write(partition, reply, decide);
+  }
+
+  /** Something happened to a group, and nobody waits for what becomes of it. */
+  change(groupId: string, decide: (machine: GroupMachine) => GroupDecision<never>): void {
+    this.write(groupId, nobody(), decide);
   }
 
   /** The machine that holds a group, for queries. @throws KafkaError NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS. */
@@ -140,4 +143,8 @@ export class GroupCoordinator {
   shard(partition: number) {
     return this.runtime.shard(partition);
   }
+}
+
+function nobody(): Reply<never> {
+  return new Reply<never>(() => undefined as never);
 }

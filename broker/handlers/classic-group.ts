@@ -11,8 +11,8 @@ import type { Encode } from "../../protocol/schema/message.ts";
 import type { Handler, RequestContext } from "../dispatch/handler.ts";
 import type { JoinResponse, SyncResponse } from "../groups/classic/classic-group.ts";
 import { decideHeartbeat } from "../groups/classic/heartbeat.ts";
-import { decideJoin } from "../groups/classic/join.ts";
-import { decideLeave, type LeaveResult } from "../groups/classic/leave.ts";
+import { decideJoin, MEMBER_ID_REQUIRED_VERSION } from "../groups/classic/join.ts";
+import { decideAbandonedJoin, decideLeave, type LeaveResult } from "../groups/classic/leave.ts";
 import { joinError, syncError } from "../groups/classic/responses.ts";
 import { decideSync } from "../groups/classic/sync.ts";
 import { coordinatorError } from "../state-machine/coordinator-error.ts";
@@ -56,6 +56,19 @@ export const handleJoinGroup: Handler<typeof JoinGroup> = (request, context) => 
     const rules = { initialRebalanceDelayMs, maxGroupSize, maxMemberBytes: machine.maxBatchBytes };
     return decideJoin(machine.groups.get(groupId), join, client, rules, machine.nowMs);
   });
+  if (apiVersion < MEMBER_ID_REQUIRED_VERSION && memberId === "") {
+    reply.later.whenCancelled(() => {
+      groups.change(groupId, (machine) => {
+        const { initialRebalanceDelayMs } = machine.settings;
+        return decideAbandonedJoin(
+          machine.groups.get(groupId),
+          client.newMemberId,
+          initialRebalanceDelayMs,
+          machine.nowMs,
+        );
+      });
+    });
+  }
   return reply.later;
 };
 

@@ -16,8 +16,9 @@ import { Shard, type TransactionEnd } from "./shard.ts";
 import { ShardLoader } from "./shard-loader.ts";
 import type { Timeline } from "./versioned.ts";
 
-/** A load that failed is tried again after this long, as long as this broker leads. */
+/** A load that failed is tried again after this long, doubled each time, as long as this broker leads. */
 const LOAD_RETRY_MS = 1000;
+const MAX_LOAD_RETRY_MS = 60_000;
 
 export interface CoordinatorRuntimeOptions<M, F> {
   readonly topic: string;
@@ -34,6 +35,8 @@ export class CoordinatorRuntime<M extends StateMachine<C, E, F>, C = never, E = 
   private readonly shards = new Map<number, Shard<M, C, E, F>>();
   private readonly options: CoordinatorRuntimeOptions<M, F>;
   private readonly retries = new Map<Shard<M, C, E, F>, Timer>();
+  /** By partition: how often in a row it could not be loaded. */
+  private readonly failures = new Map<number, number>();
   private closed = false;
 
   constructor(options: CoordinatorRuntimeOptions<M, F>) {
@@ -55,6 +58,7 @@ export class CoordinatorRuntime<M extends StateMachine<C, E, F>, C = never, E = 
   resign(partition: number, leaderEpoch?: number): void {
     const shard = this.shards.get(partition);
     if (shard === undefined || (leaderEpoch !== undefined && leaderEpoch <= shard.leaderEpoch)) return;
+    this.failures.delete(partition);
     this.drop(partition, shard);
   }
 
@@ -131,6 +135,7 @@ export class CoordinatorRuntime<M extends StateMachine<C, E, F>, C = never, E = 
     const { topic, clock, logger, recordTypes } = this.options;
     const summary = await new ShardLoader(shard, recordTypes, clock, logger).load();
     if (summary === undefined || shard.closed) return;
+    this.failures.delete(partition);
     shard.activate();
     logger.debug({ topic, partition, leaderEpoch: shard.leaderEpoch, ...summary }, "a coordinator shard is loaded");
   }
@@ -141,9 +146,12 @@ export class CoordinatorRuntime<M extends StateMachine<C, E, F>, C = never, E = 
     const { topic, clock, logger } = this.options;
     logger.error({ topic, partition, error: String(error) }, "a coordinator shard cannot be loaded");
     if (!(error instanceof KafkaError)) throw error;
+    const failures = (this.failures.get(partition) ?? 0) + 1;
+    this.failures.set(partition, failures);
+    const delayMs = Math.min(LOAD_RETRY_MS * 2 ** (failures - 1), MAX_LOAD_RETRY_MS);
     this.retries.set(
       shard,
-      clock.after(LOAD_RETRY_MS, () => this.reload(partition, shard)),
+      clock.after(delayMs, () => this.reload(partition, shard)),
     );
   }
 

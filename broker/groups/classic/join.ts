@@ -28,7 +28,7 @@ import { joinError, joined, memberList } from "./responses.ts";
 /** A joining member whose id it does not know cannot send heartbeats: its JoinGroup may be parked this long (KAFKA-9752). */
 export const NEW_MEMBER_JOIN_TIMEOUT_MS = 5 * 60_000;
 /** From this version on a dynamic member gets its id first. */
-const MEMBER_ID_REQUIRED_VERSION = 4;
+export const MEMBER_ID_REQUIRED_VERSION = 4;
 const SKIP_ASSIGNMENT_VERSION = 9;
 /** What a protocol costs in memory beside its bytes. */
 const PROTOCOL_OVERHEAD_BYTES = 64;

@@ -33,6 +33,23 @@ export function decideLeave(
   return draft.decide(results);
 }
 
+/**
+ * A new member's connection went before it was told its id: it will never know it, and comes as another.
+ * Differs from Kafka: it goes at once; there it takes part in rebalances until its session, or five minutes, are over.
+ */
+export function decideAbandonedJoin(
+  group: ClassicGroup | undefined,
+  memberId: string,
+  initialRebalanceDelayMs: number,
+  nowMs: number,
+): GroupDecision<never> {
+  if (group?.members.get(memberId)?.isNew !== true) return {};
+  const draft = new GroupDraft(group, nowMs);
+  draft.remove(memberId, ErrorCode.UNKNOWN_MEMBER_ID);
+  rebalance(draft, initialRebalanceDelayMs);
+  return draft.decide();
+}
+
 function identity({ memberId, groupInstanceId }: LeavingMember): LeavingMember {
   return { memberId, groupInstanceId };
 }

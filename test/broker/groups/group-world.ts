@@ -75,6 +75,8 @@ export function clusterImage(topics: readonly TopicImage[], brokers: readonly Br
 /** An answer on its way: undefined until it is there. */
 export interface Pending<R> {
   answer: R | undefined;
+  /** The connection it would come on is gone. */
+  hangUp: () => void;
 }
 
 export const T1 = { name: "t1", id: "AAAAAAAAAAAAAAAAAAAA_Q" };
@@ -145,15 +147,19 @@ export class GroupWorld {
     clientId = "client",
   ): Pending<Decode<Res>> {
     const sent = decode(api.request, apiVersion, encodeToBuffer(api.request, apiVersion, request));
-    const pending: Pending<Decode<Res>> = { answer: undefined };
+    const pending: Pending<Decode<Res>> = { answer: undefined, hangUp: () => {} };
     const received = (answer: Encode<Res>): void => {
       expect(pending.answer, "one answer").toBeUndefined();
       pending.answer = decode(api.response, apiVersion, encodeToBuffer(api.response, apiVersion, answer));
     };
     const context = { broker: this.broker, connection: CONNECTION, api, apiVersion, correlationId: 1, clientId };
     const answer = handler(sent, { ...context, frame: undefined } as never);
-    if (answer instanceof Later) answer.onComplete((value) => received(value as Encode<Res>));
-    else received(answer as Encode<Res>);
+    if (answer instanceof Later) {
+      pending.hangUp = () => answer.cancel();
+      answer.onComplete((value) => received(value as Encode<Res>));
+    } else {
+      received(answer as Encode<Res>);
+    }
     return pending;
   }
 

@@ -137,20 +137,26 @@ describe("coming and going", () => {
     expect(machine.counts.get("b")).toBe(10);
   });
 
-  it("a log that cannot be read is tried again", async () => {
+  it("a log that cannot be read is tried again, less and less often", async () => {
     log.write(buildRecordBatch([{ key: "\x00\x07\x00\x01b", value: Buffer.from("00000000000000000009", "hex") }]));
     const read = log.read.bind(log);
-    let failures = 1;
+    let failures = 3;
+    const attemptsMs: number[] = [];
     log.read = (offset, maxBytes) => {
+      attemptsMs.push(clock.monotonicMs());
       if (failures-- > 0) return Promise.reject(new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR));
       return read(offset, maxBytes);
     };
     runtime.lead(PARTITION, 1, log);
+    for (let second = 0; second < 8; second++) {
+      await settled();
+      if (attemptsMs.length < 4) expect(() => runtime.machine(PARTITION)).toThrow("COORDINATOR_LOAD_IN_PROGRESS");
+      clock.advance(1000);
+    }
     await settled();
-    expect(() => runtime.machine(PARTITION)).toThrow("COORDINATOR_LOAD_IN_PROGRESS");
-    clock.advance(1000);
-    await settled();
+    expect(attemptsMs).toEqual([0, 1000, 3000, 7000]);
     expect(runtime.machine(PARTITION).counts.get("b")).toBe(9);
+    expect(clock.pending).toBe(0);
   });
 
   it("closing leaves nothing behind", async () => {

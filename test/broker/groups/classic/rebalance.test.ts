@@ -99,6 +99,29 @@ describe("a rebalance", () => {
     expect(join.answer).toMatchObject({ errorCode: ErrorCode.UNKNOWN_MEMBER_ID, memberId: "" });
   });
 
+  it("does not wait for new members whose connection is gone and who never learned their id", async () => {
+    const world = await GroupWorld.start();
+    const [leader] = world.stableGroup([null]) as [string];
+    const gone = world.join(3, {});
+    const here = world.join(3, {});
+    const known = world.join(4, { memberId: world.join(4, {}).answer?.memberId ?? "" });
+    gone.hangUp();
+    known.hangUp(); // it knows its id, and may come back on another connection
+    const rejoin = world.join(5, { memberId: leader });
+    expect(rejoin.answer?.members).toHaveLength(3);
+    expect([gone.answer, here.answer?.generationId]).toEqual([undefined, 2]);
+    here.hangUp();
+    expect(world.group()?.members.size).toBe(3);
+  });
+
+  it("a group that everyone hung up on is empty", async () => {
+    const world = await GroupWorld.start();
+    const joins = [world.join(3, {}), world.join(0, {})];
+    for (const join of joins) join.hangUp();
+    world.clock.advance(10_000);
+    expect(world.group()).toMatchObject({ state: "Empty", generationId: 1 });
+  });
+
   it("answers a member that asks twice: the first request at once, the second when its time comes", async () => {
     const world = await GroupWorld.start();
     const memberId = world.join(5, {}).answer?.memberId ?? "";
