@@ -4,7 +4,9 @@
  */
 
 import { ApiVersions } from "../../protocol/messages/api-versions.ts";
+import { UnregisterBroker } from "../../protocol/messages/broker-lifecycle.ts";
 import { Heartbeat, JoinGroup, LeaveGroup, SyncGroup } from "../../protocol/messages/classic-group.ts";
+import { AlterClientQuotas } from "../../protocol/messages/client-quotas.ts";
 import {
   AlterConfigs,
   DescribeConfigs,
@@ -12,6 +14,8 @@ import {
   ListConfigResources,
 } from "../../protocol/messages/configs.ts";
 import { DeleteRecords } from "../../protocol/messages/delete-records.ts";
+import { ElectLeaders } from "../../protocol/messages/elect-leaders.ts";
+import { UpdateFeatures } from "../../protocol/messages/features.ts";
 import { Fetch } from "../../protocol/messages/fetch.ts";
 import { FindCoordinator } from "../../protocol/messages/find-coordinator.ts";
 import { OffsetCommit, OffsetDelete, OffsetFetch } from "../../protocol/messages/group-offsets.ts";
@@ -21,6 +25,8 @@ import { ListOffsets } from "../../protocol/messages/list-offsets.ts";
 import { DescribeCluster, DescribeTopicPartitions, Metadata } from "../../protocol/messages/metadata.ts";
 import { OffsetForLeaderEpoch } from "../../protocol/messages/offset-for-leader-epoch.ts";
 import { Produce } from "../../protocol/messages/produce.ts";
+import { DescribeQuorum } from "../../protocol/messages/quorum.ts";
+import { AlterPartitionReassignments, ListPartitionReassignments } from "../../protocol/messages/reassignments.ts";
 import { CreatePartitions, CreateTopics, DeleteTopics } from "../../protocol/messages/topics.ts";
 import type { RequestContext } from "../dispatch/handler.ts";
 import { HandlerTable, serve } from "../dispatch/handler-table.ts";
@@ -67,8 +73,15 @@ export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
   serve(CreatePartitions, forwarding(CreatePartitions)),
   serve(DeleteGroups, handleDeleteGroups),
   serve(IncrementalAlterConfigs, handleIncrementalAlterConfigs),
+  serve(ElectLeaders, forwarding(ElectLeaders)),
+  serve(AlterPartitionReassignments, forwarding(AlterPartitionReassignments)),
+  serve(ListPartitionReassignments, forwarding(ListPartitionReassignments)),
   serve(OffsetDelete, handleOffsetDelete),
+  serve(AlterClientQuotas, forwarding(AlterClientQuotas)),
+  serve(DescribeQuorum, forwarding(DescribeQuorum)),
+  serve(UpdateFeatures, forwarding(UpdateFeatures)),
   serve(DescribeCluster, handleDescribeCluster),
+  serve(UnregisterBroker, forwarding(UnregisterBroker)),
   serve(ListConfigResources, handleListConfigResources),
   serve(DescribeTopicPartitions, handleDescribeTopicPartitions),
 ]);
