@@ -77,7 +77,7 @@ export class HeaderScan {
 
   private load(position: number, sizeBytes: number): boolean {
     if (position >= this.blockStart && position + sizeBytes <= this.blockEnd) return true;
-    if (position + sizeBytes > this.end) return false;
+    if (position < 0 || position + sizeBytes > this.end) return false;
     const wanted = Math.min(this.block.length, this.end - position);
     this.blockStart = position;
     this.blockEnd = position + this.file.read(position, this.block.subarray(0, wanted));

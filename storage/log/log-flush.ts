@@ -44,6 +44,7 @@ export class LogFlush {
     this.state = state;
     this.failed = failed;
     if (state.recoveryPoint < state.logEndOffset) {
+      state.directory.assumeUnsynced();
       this.unsyncedBytes = 1;
       this.unsyncedSinceMs = state.around.clock.monotonicMs();
       for (const segment of state.segments.all.slice(Math.max(0, state.segments.floorIndex(state.recoveryPoint)))) {

@@ -59,7 +59,7 @@ function begin(around: LogSurroundings, options: OpenLogOptions): Opening {
   const { path, config } = options;
   const isNew = !disk.exists(path);
   if (isNew) disk.makeDirectory(path);
-  const directory = new PartitionDirectory(disk, path, !isNew && options.cleanShutdown);
+  const directory = new PartitionDirectory(disk, path);
   if (isNew) directory.noteCreated();
   const topicId = settleTopicId(directory, options, isNew);
   let log: SegmentedLog | undefined;

@@ -40,14 +40,12 @@ export class PartitionDirectory {
   readonly disk: Disk;
   private location: string;
   private ownNameChanged = false;
-  private namesChanged: boolean;
+  private namesChanged = false;
   private unsyncedFiles: string[] = [];
 
-  /** @param isSynced whether the names in it are known to be on the device. */
-  constructor(disk: Disk, path: string, isSynced: boolean) {
+  constructor(disk: Disk, path: string) {
     this.disk = disk;
     this.location = path;
-    this.namesChanged = !isSynced;
   }
 
   /** Without a slash at its end. */
@@ -86,11 +84,16 @@ export class PartitionDirectory {
     this.disk.remove(this.pathOf(name));
   }
 
-  /** Replaces a small file; a crash leaves the old content or the new one, a power cut before the next sync possibly neither. */
-  replace(name: string, content: string): void {
-    this.disk.writeFile(`${this.pathOf(name)}.tmp`, content);
-    this.rename(`${name}.tmp`, name);
+  /** Makes a small file, or replaces its content; a power cut before the next sync may leave it empty. */
+  write(name: string, content: string): void {
+    this.disk.writeFile(this.pathOf(name), content);
+    this.namesChanged = true;
     if (!this.unsyncedFiles.includes(name)) this.unsyncedFiles.push(name);
+  }
+
+  /** What an earlier run did to the names may not be on the device. */
+  assumeUnsynced(): void {
+    this.namesChanged = true;
   }
 
   /** The directory is new where it lies: its own name must reach the device as well. */
@@ -105,7 +108,7 @@ export class PartitionDirectory {
     this.ownNameChanged = true;
   }
 
-  /** Names made, changed and removed before the call are on the device when it resolves, and files that were replaced. */
+  /** Names made, changed and removed before the call are on the device when it resolves, and small files that were written. */
   async syncNames(): Promise<void> {
     for (let name = this.unsyncedFiles.pop(); name !== undefined; name = this.unsyncedFiles.pop()) {
       await this.disk.syncFile(this.pathOf(name));

@@ -15,5 +15,5 @@ export function readPartitionMetadata(disk: Disk, directoryPath: string): string
 
 /** The next flush of the log brings it to the device. */
 export function writePartitionMetadata(directory: PartitionDirectory, topicId: string): void {
-  directory.replace(NAME, `version: ${VERSION}\ntopic_id: ${topicId}`);
+  directory.write(NAME, `version: ${VERSION}\ntopic_id: ${topicId}`);
 }

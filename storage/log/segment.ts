@@ -160,11 +160,18 @@ export class Segment {
   locate(offset: number): BatchSpan | undefined {
     const end = this.sizeBytes;
     if (end === 0) return undefined;
-    const scan = HeaderScan.lookup(this.log, this.startFor(offset), end);
-    for (let batch = scan.next(); batch !== undefined; batch = scan.next()) {
-      if (batch.lastOffset >= offset) return spanOf(batch, scan.position);
+    this.checkIndexes();
+    let found = this.offsetIndex.lookup(offset);
+    let scan = HeaderScan.lookup(this.log, found.position, end);
+    let batch = scan.next();
+    if (!this.isNamedBy(found, batch)) {
+      this.rebuildIndexes();
+      found = this.offsetIndex.lookup(offset);
+      scan = HeaderScan.lookup(this.log, found.position, end);
+      batch = scan.next();
     }
-    return undefined;
+    while (batch !== undefined && batch.lastOffset < offset) batch = scan.next();
+    return batch === undefined ? undefined : spanOf(batch, scan.position);
   }
 
   /** The last whole batch, if any; bytes may stand behind it that are none. */
@@ -204,11 +211,15 @@ export class Segment {
     return HeaderScan.lookup(this.log, span.position, this.sizeBytes).next()?.maxTimestamp === timestamp;
   }
 
-  /** Whether a batch that starts at or before the entry's offset lies at the position an index entry names. */
-  confirms({ position, lastOffset }: IndexedPosition): boolean {
+  /** Whether the batch that an index entry names is there. */
+  confirms(entry: IndexedPosition): boolean {
+    if (entry.position < 0 || entry.position >= this.sizeBytes) return entry.position === 0;
+    return this.isNamedBy(entry, HeaderScan.lookup(this.log, entry.position, this.sizeBytes).next());
+  }
+
+  /** Whether a batch at the entry's position starts at or before the entry's offset. */
+  private isNamedBy({ position, lastOffset }: IndexedPosition, batch: RecordBatch | undefined): boolean {
     if (position === 0) return true;
-    if (position < 0 || position >= this.sizeBytes) return false;
-    const batch = HeaderScan.lookup(this.log, position, this.sizeBytes).next();
     return batch !== undefined && batch.baseOffset >= this.baseOffset && batch.baseOffset <= lastOffset;
   }
 

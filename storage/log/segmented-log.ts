@@ -70,7 +70,7 @@ export class SegmentedLog implements PartitionLog {
   }
 
   get offline(): boolean {
-    return this.failure !== undefined;
+    return this.failure !== undefined || this.isClosed;
   }
 
   /** The partition's directory. */
@@ -346,7 +346,6 @@ export class SegmentedLog implements PartitionLog {
   abandon(): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    this.failure ??= new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, "the log is closed");
     this.stopWriting();
     for (const segment of this.state.segments.all) segment.close();
   }
@@ -361,7 +360,7 @@ export class SegmentedLog implements PartitionLog {
   }
 
   private mustBeOnline(): void {
-    if (this.failure === undefined) return;
+    if (this.failure === undefined && !this.isClosed) return;
     throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, undefined, { cause: this.failure });
   }
 
