@@ -77,6 +77,7 @@ export function describeClient(
   async function createTopic(topic: string): Promise<void> {
     if (client.createTopic === undefined) await probe.createTopic(topic, PARTITIONS);
     else await client.createTopic(topic, PARTITIONS);
+    await probe.untilServed(topic, PARTITIONS);
   }
 
   test("creates a topic", async () => {
@@ -132,9 +133,9 @@ export function describeClient(
       await until("each member has half of the partitions", () => shared(2));
       const before = { first: first.keys.size, second: second.keys.size };
       await client.produce(topic, "none", records("two"));
-      await until("the members read on together", () => seen() === 2 * RECORDS);
-      expect(first.keys.size).toBeGreaterThan(before.first);
-      expect(second.keys.size).toBeGreaterThan(before.second);
+      // A fetch that was under way when the partitions moved may still bring the first one what the second reads as well.
+      const readOn = () => first.keys.size > before.first && second.keys.size > before.second;
+      await until("the members read on together", () => seen() === 2 * RECORDS && readOn());
 
       await leaving.leave();
       await until("the member that stays has all partitions", () => shared(1));

@@ -9,6 +9,7 @@ import { Fetch } from "../../protocol/messages/fetch.ts";
 import { FindCoordinator } from "../../protocol/messages/find-coordinator.ts";
 import { OffsetFetch } from "../../protocol/messages/group-offsets.ts";
 import { DescribeGroups } from "../../protocol/messages/groups-admin.ts";
+import { ListOffsets } from "../../protocol/messages/list-offsets.ts";
 import { Metadata } from "../../protocol/messages/metadata.ts";
 import { CreateTopics } from "../../protocol/messages/topics.ts";
 import { decode } from "../../protocol/schema/codec.ts";
@@ -49,7 +50,24 @@ export class ClusterProbe {
     });
     const errorCode = topics[0]?.errorCode;
     if (errorCode !== 0) throw new Error(`CreateTopics ${topic}: error ${errorCode}`);
-    await this.until(`${topic} has leaders`, async () => (await this.leaders(topic)).size === partitions);
+    await this.untilServed(topic, partitions);
+  }
+
+  /** Waits until every partition is served by its leader: a topic is known a little earlier, and clients then try again. */
+  async untilServed(topic: string, partitions: number): Promise<void> {
+    await this.until(`${topic} is served`, async () => {
+      const leaders = await this.leaders(topic);
+      if (leaders.size !== partitions) return false;
+      for (const [partitionIndex, address] of leaders) {
+        const client = await this.connect(address);
+        const answer = await client.request(ListOffsets, 4, {
+          replicaId: -1,
+          topics: [{ name: topic, partitions: [{ partitionIndex, timestamp: -2 }] }],
+        });
+        if (answer.topics[0]?.partitions[0]?.errorCode !== 0) return false;
+      }
+      return true;
+    });
   }
 
   /** The number of partitions; 0 when there is no such topic. */
