@@ -5,6 +5,7 @@
  * v4 auto-creation flag, v5 offline replicas, v8 authorized operations, v10 topic ids, v12 topics by id alone.
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
+import { KafkaError } from "../../protocol/kafka-error.ts";
 import type { Metadata } from "../../protocol/messages/metadata.ts";
 import type { Decode, Encode } from "../../protocol/schema/message.ts";
 import { ZERO_UUID } from "../../protocol/uuid.ts";
@@ -44,7 +45,7 @@ function wantedTopics(request: MetadataRequest, context: RequestContext): Wanted
   const asked = request.topics;
   if (asked === null || (apiVersion === 0 && asked.length === 0)) return [...image.topics.values()];
   if (apiVersion < 12 && asked.some((topic) => topic.name === null || topic.topicId !== ZERO_UUID)) {
-    return [{ name: "", id: ZERO_UUID, errorCode: ErrorCode.INVALID_REQUEST }];
+    throw new KafkaError(ErrorCode.INVALID_REQUEST);
   }
   // From v12 on a topic may be named by its id; as soon as one is, those named otherwise are not answered.
   const ids = new Set(asked.flatMap(({ topicId }) => (topicId === ZERO_UUID ? [] : topicId)));

@@ -9,12 +9,13 @@ import { LoggerLevels } from "../../broker/config/logger-levels.ts";
 import { Later } from "../../broker/dispatch/answer.ts";
 import { Dispatcher } from "../../broker/dispatch/dispatcher.ts";
 import { BROKER_HANDLERS } from "../../broker/handlers/table.ts";
-import type {
-  BrokerImage,
-  MetadataDelta,
-  MetadataImage,
-  PartitionImage,
-  TopicImage,
+import {
+  type BrokerImage,
+  type MetadataDelta,
+  type MetadataImage,
+  type PartitionImage,
+  ResourceType,
+  type TopicImage,
 } from "../../broker/metadata/metadata-image.ts";
 import { ConnectionQuota } from "../../broker/network/connection-quota.ts";
 import type { Address, Network } from "../../broker/network/network.ts";
@@ -22,7 +23,7 @@ import { NodeNetwork } from "../../broker/network/node-network.ts";
 import { DEFAULT_REQUEST_LIMITS } from "../../broker/network/request-limits.ts";
 import { RequestListener } from "../../broker/network/request-listener.ts";
 import { RequestMemory } from "../../broker/network/request-memory.ts";
-import type { IsrPort } from "../../broker/ports.ts";
+import type { ControllerPort, IsrPort } from "../../broker/ports.ts";
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
 import { DirectoryId } from "../../protocol/uuid.ts";
@@ -46,6 +47,7 @@ export interface FixedBrokerOptions {
   readonly disk?: Disk;
   readonly network?: Network;
   readonly isr?: IsrPort;
+  readonly controller?: ControllerPort;
   readonly configs?: ReadonlyMap<string, string>;
   /** Fills freed buffers, so that late readers are found. Off for measurements. */
   readonly poison?: boolean;
@@ -57,6 +59,8 @@ export interface PartitionOptions {
   readonly leader?: number;
   readonly leaderEpoch?: number;
   readonly partitionEpoch?: number;
+  /** Dynamic configs of the topic. */
+  readonly configs?: Readonly<Record<string, string>>;
 }
 
 export class FixedBroker {
@@ -65,6 +69,7 @@ export class FixedBroker {
   readonly listener: RequestListener;
   private readonly random = new NodeRandom();
   private readonly compute = new NodeCompute();
+  private readonly topicConfigs = new Map<string, ReadonlyMap<string, string>>();
   private offset = 0;
 
   constructor(options: FixedBrokerOptions = {}) {
@@ -107,14 +112,14 @@ export class FixedBroker {
           for (const log of this.logs.values()) if (log.topic === topic) log.updateConfig(config);
         },
       },
-      controller: {
+      controller: options.controller ?? {
         forward: () => Promise.reject(new KafkaError(ErrorCode.REQUEST_TIMED_OUT)),
         allocateProducerIds: () => Promise.resolve({ firstProducerId: 1000, count: 1000 }),
       },
       isr: options.isr ?? { alterPartition: () => new Later() },
       brokerEpoch: () => 1,
       supportedFeatures: [],
-      emptyImage: imageOf(0, [], []),
+      emptyImage: imageOf(0, [], [], new Map()),
     });
     const limits = DEFAULT_REQUEST_LIMITS;
     this.listener = new RequestListener({
@@ -143,16 +148,16 @@ export class FixedBroker {
   }
 
   /** Replaces the whole metadata. */
-  apply(brokers: readonly BrokerImage[], topics: readonly TopicImage[]): void {
+  apply(brokers: readonly BrokerImage[], topics: readonly TopicImage[], reconfigured: readonly string[] = []): void {
     const previous = this.broker.image;
-    const image = imageOf(++this.offset, brokers, topics);
+    const image = imageOf(++this.offset, brokers, topics, this.topicConfigs);
     const changed = new Set([...image.topicsById.keys(), ...previous.topicsById.keys()]);
     const delta: MetadataDelta = {
       image,
       previous,
       changedTopicIds: changed,
       deletedTopicIds: new Set([...changed].filter((id) => !image.topicsById.has(id))),
-      changedConfigs: [],
+      changedConfigs: reconfigured.map((name) => ({ type: ResourceType.TOPIC, name })),
       changedBrokers: new Set(image.brokers.keys()),
       changedFeatures: false,
     };
@@ -168,8 +173,41 @@ export class FixedBroker {
         partitionImage(partition, replicas, options),
       ),
     };
-    this.apply([...this.broker.image.brokers.values()], [...this.broker.image.topics.values(), topic]);
+    const isConfigured = options.configs !== undefined;
+    if (isConfigured) this.topicConfigs.set(name, new Map(Object.entries(options.configs)));
+    this.apply(this.brokers, [...this.topics, topic], isConfigured ? [name] : []);
     return topic;
+  }
+
+  get brokers(): BrokerImage[] {
+    return [...this.broker.image.brokers.values()];
+  }
+
+  get topics(): TopicImage[] {
+    return [...this.broker.image.topics.values()];
+  }
+
+  /** Replaces the dynamic configs of a topic. */
+  configure(topic: string, configs: Readonly<Record<string, string>>): void {
+    this.topicConfigs.set(topic, new Map(Object.entries(configs)));
+    this.apply(this.brokers, this.topics, [topic]);
+  }
+
+  deleteTopic(name: string): void {
+    this.apply(
+      this.brokers,
+      this.topics.filter((topic) => topic.name !== name),
+    );
+  }
+
+  /** Changes what the metadata says of one partition. */
+  changePartition(name: string, partition: number, change: Partial<PartitionImage>): void {
+    const topics = this.topics.map((topic) =>
+      topic.name !== name
+        ? topic
+        : { ...topic, partitions: topic.partitions.map((p) => (p.partition === partition ? { ...p, ...change } : p)) },
+    );
+    this.apply(this.brokers, topics);
   }
 
   async close(): Promise<void> {
@@ -215,7 +253,15 @@ export function partitionImage(
   };
 }
 
-function imageOf(offset: number, brokers: readonly BrokerImage[], topics: readonly TopicImage[]): MetadataImage {
+const NO_CONFIGS: ReadonlyMap<string, string> = new Map();
+
+function imageOf(
+  offset: number,
+  brokers: readonly BrokerImage[],
+  topics: readonly TopicImage[],
+  topicConfigs: ReadonlyMap<string, ReadonlyMap<string, string>>,
+): MetadataImage {
+  const configs = new Map(topicConfigs);
   return {
     offset,
     leaderEpoch: 1,
@@ -223,8 +269,8 @@ function imageOf(offset: number, brokers: readonly BrokerImage[], topics: readon
     brokers: new Map(brokers.map((broker) => [broker.id, broker])),
     topics: new Map(topics.map((topic) => [topic.name, topic])),
     topicsById: new Map(topics.map((topic) => [topic.id, topic])),
-    configsOf: () => new Map(),
-    resourcesWithConfigs: () => [],
+    configsOf: (type, name) => (type === ResourceType.TOPIC ? (configs.get(name) ?? NO_CONFIGS) : NO_CONFIGS),
+    resourcesWithConfigs: (type) => (type === ResourceType.TOPIC ? [...configs.keys()] : []),
     features: new Map(),
     nextProducerId: 0,
   };

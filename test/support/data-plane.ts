@@ -1,0 +1,60 @@
+/**
+ * A broker whose answers are compared with what Apache Kafka answers: ours with metadata written by hand, or Apache Kafka itself,
+ * on which the expectations are tried.
+ */
+import { collisionKey } from "../../broker/metadata/topic-name.ts";
+import type { Address } from "../../broker/network/network.ts";
+import type { ControllerPort } from "../../broker/ports.ts";
+import type { CreateTopicsRequest } from "../../protocol/messages/topics.ts";
+import type { Decode } from "../../protocol/schema/message.ts";
+import { FixedBroker, type FixedBrokerOptions } from "./fixed-broker.ts";
+
+export interface DataPlane extends AsyncDisposable {
+  readonly address: Address;
+  readonly isApacheKafka: boolean;
+  /** Makes a topic of one replica per partition; its id. */
+  createTopic(name: string, partitionCount?: number, configs?: Readonly<Record<string, string>>): Promise<string>;
+}
+
+/** @param options with a controller of their own, topics are not made because somebody asks for them. */
+export async function startDataPlane(options: FixedBrokerOptions = {}): Promise<DataPlane & { fixed: FixedBroker }> {
+  const fixed: FixedBroker = new FixedBroker({ controller: creatingController(() => fixed), ...options });
+  const address = await fixed.start();
+  return {
+    fixed,
+    address,
+    isApacheKafka: false,
+    createTopic: async (name, partitionCount = 1, configs = {}) =>
+      fixed.createTopic(name, partitionCount, { configs }).id,
+    [Symbol.asyncDispose]: () => fixed.close(),
+  };
+}
+
+/** As much of a controller as makes topics of one partition. */
+function creatingController(broker: () => FixedBroker): ControllerPort {
+  return {
+    forward: async (_api, _version, request) => {
+      const { topics } = request as unknown as Decode<typeof CreateTopicsRequest>;
+      const taken = new Set(broker().topics.map(({ name }) => collisionKey(name)));
+      for (const { name } of topics) if (!taken.has(collisionKey(name))) broker().createTopic(name);
+      return {} as never;
+    },
+    allocateProducerIds: () => Promise.resolve({ firstProducerId: 1000, count: 1000 }),
+  };
+}
+
+/** A topic of its own for one case; its name, and its id. */
+export async function newTopic(
+  plane: DataPlane,
+  options: { readonly partitionCount?: number; readonly configs?: Readonly<Record<string, string>> } = {},
+): Promise<{ readonly name: string; readonly topicId: string }> {
+  const name = `topic-${++made}`;
+  return { name, topicId: await plane.createTopic(name, options.partitionCount, options.configs) };
+}
+
+let made = 0;
+
+/** Where we answer otherwise than Apache Kafka, on purpose. */
+export function differs<T>(plane: DataPlane, apacheKafka: T, ours: T): T {
+  return plane.isApacheKafka ? apacheKafka : ours;
+}
