@@ -116,8 +116,7 @@ async function recoverSegment(state: LogState, segment: Segment, start: ScanStar
     validEnd = scan.validEnd;
   }
   if (validEnd < sizeBytes) {
-    segment.log.truncate(validEnd);
-    segment.assumeUnsynced();
+    segment.cut(validEnd);
   }
   segment.seal();
   state.logEndOffset = offset;

@@ -1,20 +1,20 @@
 /**
  * One segment of a log: a file of batches and the indexes that find one in it.
  *
- * Owns: which batches get index entries, and that an index entry is believed only after a look at the batch it names: indexes are
- * not synced while a segment grows, so after a crash they may be anything, and are then made anew. Leaves to SegmentedLog: which
- * offsets come, when to roll and what to keep; to SegmentFiles: renaming and removing.
+ * Owns: that an index entry is believed only after a look at the batch it names: indexes are not synced while a segment grows, so
+ * after a crash they may be anything, and are then made anew. Leaves to SegmentIndexes: which batches get entries; to SegmentedLog:
+ * which offsets come, when to roll and what to keep; to segment-files.ts: renaming and removing.
  * Invariant: `sizeBytes` is the end of the last whole batch.
  */
 import type { RecordBatch } from "../../protocol/records/record-batch.ts";
 import type { DiskFile } from "../disk.ts";
 import type { LogConfig } from "../log-config.ts";
 import { HeaderScan } from "./header-scan.ts";
-import { type IndexedPosition, OFFSET_ENTRY_BYTES, OffsetIndex } from "./offset-index.ts";
+import type { IndexedPosition, OffsetIndex } from "./offset-index.ts";
 import { LOG_SUFFIX, offsetFileName, type PartitionDirectory } from "./partition-directory.ts";
-import { TIME_ENTRY_BYTES, TimeIndex, type TimestampOffset } from "./time-index.ts";
-import type { AbortedTransactionEntry } from "./transaction-index.ts";
-import { TransactionIndex } from "./transaction-index.ts";
+import { SegmentIndexes } from "./segment-indexes.ts";
+import type { TimeIndex, TimestampOffset } from "./time-index.ts";
+import { type AbortedTransactionEntry, TransactionIndex } from "./transaction-index.ts";
 
 /** Offsets in indexes are relative to the base, as int32; positions are int32. */
 export const MAX_RELATIVE_OFFSET = 0x7fffffff;
@@ -44,19 +44,15 @@ export class Segment {
   readonly createdMs: number;
   readonly createdWallMs: number;
   readonly jitterMs: number;
-  readonly offsetIndex: OffsetIndex;
-  readonly timeIndex: TimeIndex;
   readonly transactionIndex: TransactionIndex;
+  private readonly indexes: SegmentIndexes;
   private readonly directory: PartitionDirectory;
-  private readonly settings: { readonly config: LogConfig };
   private suffix: string;
   private file: DiskFile | undefined;
+  private sizeWhenClosed: number | undefined;
   /** Batches were written or cut since the last sync. */
   private needsSync = false;
   private indexesChecked = false;
-  private bytesSinceIndexEntry = 0;
-  /** Undefined until it is asked for. */
-  private largest: TimestampOffset | undefined;
   private firstTimestamp: number | undefined;
 
   /** @param settings the log's: its config may change. */
@@ -68,19 +64,13 @@ export class Segment {
   ) {
     this.directory = directory;
     this.baseOffset = baseOffset;
-    this.settings = settings;
     this.suffix = options.fileSuffix ?? "";
     this.createdMs = options.createdMs;
     this.createdWallMs = options.createdWallMs;
     this.jitterMs = options.jitterMs;
-    this.offsetIndex = new OffsetIndex(directory, baseOffset, this.suffix);
-    this.timeIndex = new TimeIndex(directory, baseOffset, this.suffix);
-    this.transactionIndex = new TransactionIndex(
-      directory,
-      baseOffset,
-      options.hasTransactionIndex === true,
-      this.suffix,
-    );
+    this.indexes = new SegmentIndexes(directory, baseOffset, settings, this.suffix);
+    const hasTransactionIndex = options.hasTransactionIndex === true;
+    this.transactionIndex = new TransactionIndex(directory, baseOffset, hasTransactionIndex, this.suffix);
   }
 
   get fileSuffix(): string {
@@ -88,7 +78,7 @@ export class Segment {
   }
 
   get sizeBytes(): number {
-    return this.log.sizeBytes;
+    return this.file?.sizeBytes ?? this.sizeWhenClosed ?? this.log.sizeBytes;
   }
 
   /** The file of batches. */
@@ -97,36 +87,35 @@ export class Segment {
     return this.file;
   }
 
+  get offsetIndex(): OffsetIndex {
+    return this.indexes.offset;
+  }
+
+  get timeIndex(): TimeIndex {
+    return this.indexes.time;
+  }
+
   /** Makes the files, empty. */
   create(): void {
     this.file = this.directory.create(offsetFileName(this.baseOffset, LOG_SUFFIX) + this.suffix);
-    this.offsetIndex.entries.create();
-    this.timeIndex.entries.create();
+    this.indexes.create();
     this.indexesChecked = true;
-    this.largest = { timestamp: -1, offset: this.baseOffset };
   }
 
   canHold(lastOffset: number): boolean {
     return lastOffset - this.baseOffset <= MAX_RELATIVE_OFFSET;
   }
 
-  /** Whether an index has no room for the next entry; the time index keeps one for the roll. */
+  /** Whether an index has no room for the next entry. */
   get indexesAreFull(): boolean {
     this.checkIndexes();
-    const { segmentIndexBytes } = this.settings.config;
-    return (
-      this.offsetIndex.entries.count >= Math.floor(segmentIndexBytes / OFFSET_ENTRY_BYTES) ||
-      this.timeIndex.entries.count >= Math.floor(segmentIndexBytes / TIME_ENTRY_BYTES) - 1
-    );
+    return this.indexes.areFull;
   }
 
   /** Largest timestamp of its batches; the offset is the last of the first batch that has it. Timestamp -1 when there is none. */
   get largestTimestamp(): TimestampOffset {
-    if (this.largest === undefined) {
-      this.checkIndexes();
-      this.largest = this.timeIndex.last();
-    }
-    return this.largest;
+    this.checkIndexes();
+    return this.indexes.largest;
   }
 
   /** Largest timestamp of the first batch; undefined for an empty segment. */
@@ -146,14 +135,7 @@ export class Segment {
   /** Takes in a batch that lies in the file behind all noted before. */
   noteBatch(position: number, sizeBytes: number, lastOffset: number, maxTimestamp: number): void {
     if (position === 0) this.firstTimestamp = maxTimestamp;
-    if (maxTimestamp > this.largestTimestamp.timestamp) this.largest = { timestamp: maxTimestamp, offset: lastOffset };
-    if (this.bytesSinceIndexEntry > this.settings.config.indexIntervalBytes) {
-      this.offsetIndex.append(lastOffset, position);
-      const { timestamp, offset } = this.largestTimestamp;
-      this.timeIndex.maybeAppend(timestamp, offset);
-      this.bytesSinceIndexEntry = 0;
-    }
-    this.bytesSinceIndexEntry += sizeBytes;
+    this.indexes.note(position, sizeBytes, lastOffset, maxTimestamp);
   }
 
   /** The first batch that reaches `offset` or lies behind it; undefined when the segment ends before. */
@@ -226,29 +208,26 @@ export class Segment {
   /** Drops the batch that reaches `offset` and all behind it; returns the offset at which the segment now ends. */
   truncateTo(offset: number): number {
     const span = this.locate(offset);
-    this.offsetIndex.truncateTo(offset);
-    this.timeIndex.truncateTo(offset);
+    this.indexes.truncateTo(offset);
     this.transactionIndex.truncateTo(offset);
     if (span === undefined) return offset;
-    this.cut(span.position);
+    this.needsSync = true;
+    this.log.truncate(span.position);
+    if (span.position === 0) this.firstTimestamp = undefined;
+    this.findLargestTimestamp();
     return Math.min(offset, span.baseOffset);
   }
 
-  /** Cuts the file and forgets what was known of its end; the indexes are the caller's. */
+  /** Cuts the file; what is known of its end is the caller's. */
   cut(sizeBytes: number): void {
     this.needsSync = true;
     this.log.truncate(sizeBytes);
-    if (sizeBytes === 0) this.firstTimestamp = undefined;
-    this.bytesSinceIndexEntry = 0;
-    this.findLargestTimestamp();
   }
 
-  /** Keeps the entries of batches before a position, and finds the largest timestamp of those. */
+  /** Keeps the index entries of batches before a position, and finds the largest timestamp of those. */
   keepIndexesBefore(position: number, offset: number): void {
     this.indexesChecked = true;
-    this.offsetIndex.entries.truncate(this.offsetIndex.soundCount(position));
-    this.timeIndex.keep(this.timeIndex.soundCount(offset));
-    this.bytesSinceIndexEntry = 0;
+    this.indexes.keepSoundBefore(position, offset);
     this.findLargestTimestamp(position);
   }
 
@@ -259,12 +238,11 @@ export class Segment {
     for (let batch = scan.next(); batch !== undefined; batch = scan.next()) {
       if (batch.maxTimestamp > largest.timestamp) largest = { timestamp: batch.maxTimestamp, offset: batch.lastOffset };
     }
-    this.largest = largest;
+    this.indexes.largest = largest;
   }
 
   /** Makes the offset and the time index anew from the batches' headers. */
-  rebuildIndexes(): void {
-    this.indexesChecked = true;
+  private rebuildIndexes(): void {
     this.clearIndexes();
     const scan = new HeaderScan(this.log, 0, this.sizeBytes);
     for (let batch = scan.next(); batch !== undefined; batch = scan.next()) {
@@ -276,18 +254,13 @@ export class Segment {
   /** Empties the offset and the time index: the batches are about to be noted again. */
   clearIndexes(): void {
     this.indexesChecked = true;
-    this.offsetIndex.entries.truncate(0);
-    this.timeIndex.keep(0);
-    this.largest = { timestamp: -1, offset: this.baseOffset };
+    this.indexes.clear();
     this.firstTimestamp = undefined;
-    this.bytesSinceIndexEntry = 0;
   }
 
   /** The segment grows no more, for now: the largest timestamp goes into the time index, nothing stays in memory. */
   seal(): void {
-    if (this.largest !== undefined) this.timeIndex.maybeAppend(this.largest.timestamp, this.largest.offset);
-    this.offsetIndex.entries.seal();
-    this.timeIndex.entries.seal();
+    this.indexes.seal();
   }
 
   /** Adds aborted transactions that reach into [fetchOffset, upperBound); true when later segments have none of them. */
@@ -298,8 +271,7 @@ export class Segment {
   /** Batches and indexes are on the device when it resolves. */
   async sync(): Promise<void> {
     await this.syncBatches();
-    await this.offsetIndex.entries.sync();
-    await this.timeIndex.entries.sync();
+    await this.indexes.sync();
   }
 
   /** Its batches may not be on the device: an earlier run wrote them. */
@@ -318,10 +290,10 @@ export class Segment {
 
   /** Gives the handles back; the segment can still be used. */
   close(): void {
+    this.sizeWhenClosed = this.file?.sizeBytes ?? this.sizeWhenClosed;
     this.file?.close();
     this.file = undefined;
-    this.offsetIndex.entries.close();
-    this.timeIndex.entries.close();
+    this.indexes.close();
     this.transactionIndex.close();
     this.indexesChecked = false;
   }
@@ -329,15 +301,14 @@ export class Segment {
   /** Its files have another suffix from now on. */
   renamed(suffix: string): void {
     this.suffix = suffix;
-    this.offsetIndex.renamed(suffix);
-    this.timeIndex.renamed(suffix);
+    this.indexes.renamed(suffix);
     this.transactionIndex.renamed(suffix);
   }
 
   private checkIndexes(): void {
     if (this.indexesChecked) return;
     this.indexesChecked = true;
-    if (!this.offsetIndex.entries.isSound || !this.timeIndex.entries.isSound) this.rebuildIndexes();
+    if (!this.indexes.areSound) this.rebuildIndexes();
   }
 }
 

@@ -2,13 +2,12 @@
  * The log of one partition: a directory of segments.
  *
  * Owns: what a failing disk means (the log is offline for good, and says so once), and closing. The work is done by the classes
- * beside it over one LogState: LogWriter, LogReader, LogFlush, LogTruncation, LogRetention, TimestampSearch. Leaves to the log
- * manager: when to flush, trim and expire; to the partition: which marks move.
+ * beside it over one LogState: LogWriter, LogReader, LogFlush, LogTruncation, LogRetention, TimestampSearch; LogView tells what the
+ * log holds. Leaves to the log manager: when to flush, trim and expire; to the partition: which marks move.
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
 import { DiskError } from "../disk.ts";
-import type { LogConfig } from "../log-config.ts";
 import type {
   AppendOptions,
   AppendResult,
@@ -17,32 +16,25 @@ import type {
   PartitionLog,
   PreparedAppend,
   PrepareOptions,
-  ProducerStateView,
   ReadOptions,
   TimestampAndOffset,
-  TransactionVerification,
 } from "../partition-log.ts";
 import type { SharedBuffer } from "../shared-buffer.ts";
 import { BatchPreparation } from "./batch-preparation.ts";
-import type { EpochEntry } from "./leader-epochs.ts";
 import { LogFlush } from "./log-flush.ts";
 import { LogReader } from "./log-reader.ts";
 import type { LogState } from "./log-state.ts";
 import type { OpenLogOptions } from "./log-surroundings.ts";
 import { LogTruncation } from "./log-truncation.ts";
+import { LogView } from "./log-view.ts";
 import { LogWriter } from "./log-writer.ts";
 import { LogRetention } from "./retention.ts";
 import type { Segment } from "./segment.ts";
 import { createCleanedSegment, dropCleanedSegment, replaceSegments } from "./segment-replacement.ts";
 import { TimestampSearch } from "./timestamp-search.ts";
 
-export class SegmentedLog implements PartitionLog {
-  readonly topic: string;
-  readonly partition: number;
-  readonly topicId: string;
-  readonly directoryId: string;
+export class SegmentedLog extends LogView implements PartitionLog {
   onOffline: ((log: PartitionLog, error: Error) => void) | undefined;
-  private readonly state: LogState;
   private readonly preparation: BatchPreparation;
   private readonly flusher: LogFlush;
   private readonly truncation: LogTruncation;
@@ -55,11 +47,7 @@ export class SegmentedLog implements PartitionLog {
 
   /** Only for openPartitionLog. */
   constructor(state: LogState, topicId: string, options: OpenLogOptions) {
-    this.topic = options.topic;
-    this.partition = options.partition;
-    this.topicId = topicId;
-    this.directoryId = options.directoryId;
-    this.state = state;
+    super(state, topicId, options);
     this.preparation = new BatchPreparation(state.around, `${options.topic}-${options.partition}`);
     this.flusher = new LogFlush(state, (error) => this.fail(error));
     this.truncation = new LogTruncation(state, this.flusher);
@@ -71,62 +59,6 @@ export class SegmentedLog implements PartitionLog {
 
   get offline(): boolean {
     return this.failure !== undefined || this.isClosed;
-  }
-
-  /** The partition's directory. */
-  get path(): string {
-    return this.state.directory.path;
-  }
-
-  get logStartOffset(): number {
-    return this.state.logStartOffset;
-  }
-
-  get logEndOffset(): number {
-    return this.state.logEndOffset;
-  }
-
-  get syncedEndOffset(): number {
-    return this.state.syncedEndOffset;
-  }
-
-  /** What lies below it is on the device, with everything that says what it means; a crash leaves the rest to be read again. */
-  get recoveryPoint(): number {
-    return this.state.recoveryPoint;
-  }
-
-  get highWatermark(): number {
-    return this.state.highWatermark;
-  }
-
-  get lastStableOffset(): number {
-    return this.state.lastStableOffset;
-  }
-
-  get latestLeaderEpoch(): number {
-    return this.state.epochs.latestEpoch;
-  }
-
-  /** Ascending; for tests and for what describes the log. */
-  get leaderEpochs(): readonly EpochEntry[] {
-    return this.state.epochs.all;
-  }
-
-  get sizeBytes(): number {
-    return this.state.segments.sizeBytes;
-  }
-
-  get config(): LogConfig {
-    return this.state.config;
-  }
-
-  /** Ascending, the active one last; not to be kept across turns. */
-  get segments(): readonly Segment[] {
-    return this.state.segments.all;
-  }
-
-  get activeSegment(): Segment {
-    return this.state.segments.active;
   }
 
   /** Bytes appended since the last flush began; at least 1 when something is left from before the log was opened. */
@@ -180,11 +112,6 @@ export class SegmentedLog implements PartitionLog {
     }
   }
 
-  inSameSegment(offset: number, endOffset: number): boolean {
-    const { segments } = this.state;
-    return segments.floorIndex(offset) === segments.floorIndex(endOffset);
-  }
-
   async offsetForTimestamp(timestamp: number, upToOffset: number): Promise<TimestampAndOffset | undefined> {
     this.mustBeOnline();
     try {
@@ -206,10 +133,6 @@ export class SegmentedLog implements PartitionLog {
   endOffsetForEpoch(leaderEpoch: number): EpochEndOffset {
     this.mustBeOnline();
     return this.state.epochs.endOffsetFor(leaderEpoch, this.state.logEndOffset);
-  }
-
-  epochForOffset(offset: number): number {
-    return this.state.epochs.epochFor(offset);
   }
 
   startLeaderEpoch(leaderEpoch: number): void {
@@ -234,42 +157,9 @@ export class SegmentedLog implements PartitionLog {
     this.change(() => this.truncation.startAt(offset));
   }
 
-  startVerification(
-    producerId: number,
-    producerEpoch: number,
-    firstSequence: number,
-    supportsEpochBump: boolean,
-  ): TransactionVerification | undefined {
-    const { producers, around } = this.state;
-    if (producers.hasOpenTransaction(producerId, producerEpoch)) return undefined;
-    const nowMs = around.clock.monotonicMs();
-    return producers.verifications.start(producerId, producerEpoch, firstSequence, supportsEpochBump, nowMs);
-  }
-
-  hasOpenTransaction(producerId: number, producerEpoch: number): boolean {
-    return this.state.producers.hasOpenTransaction(producerId, producerEpoch);
-  }
-
-  producers(): ProducerStateView[] {
-    return this.state.producers.views();
-  }
-
-  expireProducers(): void {
-    this.state.producers.expire(this.state.around.clock.monotonicMs());
-  }
-
-  /** Offset of a producer's last record here, -1 when it has none; undefined for a producer that is not known (any more). */
-  lastDataOffset(producerId: number): number | undefined {
-    return this.state.producers.lastDataOffset(producerId);
-  }
-
   async flush(): Promise<void> {
     this.mustBeOnline();
     await this.flusher.flush();
-  }
-
-  updateConfig(config: LogConfig): void {
-    this.state.config = config;
   }
 
   /** Starts a new segment at the log end; nothing happens when the active one is empty. */
@@ -280,18 +170,6 @@ export class SegmentedLog implements PartitionLog {
   /** Drops segments that retention.ms, retention.bytes or the log start leave no time; returns how many. @param nowMs wall-clock time. */
   deleteOldSegments(nowMs: number): number {
     return this.change(() => this.retention.deleteOldSegments(nowMs));
-  }
-
-  /** Grows with each truncation. */
-  get truncations(): number {
-    return this.state.truncations;
-  }
-
-  /** The lowest offset truncated to since the last call; infinite when there was none. */
-  takeLowestTruncation(): number {
-    const offset = this.state.truncatedTo;
-    this.state.truncatedTo = Number.POSITIVE_INFINITY;
-    return offset;
   }
 
   /** An empty segment for the cleaner to fill; it is not part of the log until it replaces others. */
