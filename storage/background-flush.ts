@@ -44,6 +44,8 @@ export class BackgroundFlush<L extends FlushableLog> {
   private readonly flushed: (log: L, bytes: number) => void;
   private readonly unsynced = new Set<L>();
   private readonly flushing = new Set<L>();
+  /** Of the last look; the next to be flushed stands last. */
+  private readonly due: L[] = [];
   private timer: Timer | undefined;
   private stopped = false;
 
@@ -68,6 +70,7 @@ export class BackgroundFlush<L extends FlushableLog> {
     this.stopped = true;
     this.timer?.cancel();
     this.unsynced.clear();
+    this.due.length = 0;
   }
 
   private add(log: L): void {
@@ -78,25 +81,42 @@ export class BackgroundFlush<L extends FlushableLog> {
 
   private look(): void {
     this.timer = undefined;
+    const { logBytes, logMs, nodeBytes } = this.limits;
     const nowMs = this.clock.monotonicMs();
     let totalBytes = 0;
+    this.due.length = 0;
     for (const log of this.unsynced) {
-      if (log.offline || log.unsyncedBytes === 0) this.unsynced.delete(log);
-      else totalBytes += log.unsyncedBytes;
-    }
-    const { logBytes, logMs, nodeBytes } = this.limits;
-    // The largest first: they free most.
-    const waiting = [...this.unsynced].filter((log) => !this.flushing.has(log));
-    waiting.sort((a, b) => b.unsyncedBytes - a.unsyncedBytes);
-    for (const log of waiting) {
-      if (this.flushing.size >= MAX_FLUSHES) break;
       const bytes = log.unsyncedBytes;
-      const isDue = bytes >= logBytes || nowMs - (log.unsyncedSinceMs ?? nowMs) >= logMs;
-      if (!isDue && totalBytes < nodeBytes) continue;
-      totalBytes -= bytes;
-      void this.flush(log, bytes);
+      if (log.offline || bytes === 0) this.unsynced.delete(log);
+      else if (bytes >= logBytes || nowMs - (log.unsyncedSinceMs ?? nowMs) >= logMs) this.due.push(log);
+      else totalBytes += bytes;
     }
+    if (totalBytes > nodeBytes) this.makeLargestDue(totalBytes - nodeBytes);
+    while (this.flushing.size < MAX_FLUSHES && this.startNext());
     if (this.unsynced.size > 0) this.timer = this.clock.after(LOOK_EVERY_MS, () => this.look());
+  }
+
+  /** The largest free most. */
+  private makeLargestDue(excessBytes: number): void {
+    const due = new Set(this.due);
+    const waiting = [...this.unsynced].filter((log) => !due.has(log));
+    waiting.sort((a, b) => b.unsyncedBytes - a.unsyncedBytes);
+    let left = excessBytes;
+    for (const log of waiting) {
+      if (left <= 0) return;
+      left -= log.unsyncedBytes;
+      this.due.push(log);
+    }
+  }
+
+  /** False when none is due. */
+  private startNext(): boolean {
+    for (let log = this.due.pop(); log !== undefined; log = this.due.pop()) {
+      if (log.offline || log.unsyncedBytes === 0 || this.flushing.has(log)) continue;
+      void this.flush(log, log.unsyncedBytes);
+      return true;
+    }
+    return false;
   }
 
   private async flush(log: L, bytes: number): Promise<void> {
@@ -109,6 +129,7 @@ export class BackgroundFlush<L extends FlushableLog> {
       if (errorCodeOf(error) !== ErrorCode.KAFKA_STORAGE_ERROR) throw error;
     } finally {
       this.flushing.delete(log);
+      if (!this.stopped) this.startNext();
     }
   }
 }

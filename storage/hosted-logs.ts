@@ -23,13 +23,14 @@ export interface HostedLog {
 
 export class HostedLogs {
   readonly directories: readonly LogDirectory[];
-  readonly byName = new Map<string, HostedLog>();
+  private readonly logs = new Map<string, HostedLog>();
   /** Logs that lie in a directory but could not be opened or moved, and why. */
   readonly failed = new Map<string, Error>();
   /** Logs that were closed in order: what they say counts although they are offline. */
   readonly closed = new Set<HostedLog>();
   /** Directories that could not even be opened. */
   private readonly missing: readonly string[];
+  private readonly counts = new Map<LogDirectory, number>();
 
   private constructor(directories: readonly LogDirectory[], missing: readonly string[]) {
     this.directories = directories;
@@ -62,6 +63,28 @@ export class HostedLogs {
     return new HostedLogs(directories, missing);
   }
 
+  all(): IterableIterator<HostedLog> {
+    return this.logs.values();
+  }
+
+  get(name: string): HostedLog | undefined {
+    return this.logs.get(name);
+  }
+
+  /** In the place of one by the same name, if there is one. */
+  set(hosted: HostedLog): void {
+    this.delete(hosted.name);
+    this.logs.set(hosted.name, hosted);
+    this.counts.set(hosted.directory, (this.counts.get(hosted.directory) ?? 0) + 1);
+  }
+
+  delete(name: string): void {
+    const hosted = this.logs.get(name);
+    if (hosted === undefined) return;
+    this.logs.delete(name);
+    this.counts.set(hosted.directory, (this.counts.get(hosted.directory) ?? 0) - 1);
+  }
+
   get online(): LogDirectory[] {
     return this.directories.filter(({ failure }) => failure === undefined);
   }
@@ -78,11 +101,11 @@ export class HostedLogs {
   }
 
   *in(directory: LogDirectory): IterableIterator<HostedLog> {
-    for (const hosted of this.byName.values()) if (hosted.directory === directory) yield hosted;
+    for (const hosted of this.logs.values()) if (hosted.directory === directory) yield hosted;
   }
 
   isCurrent(hosted: HostedLog): boolean {
-    return this.byName.get(hosted.name) === hosted;
+    return this.logs.get(hosted.name) === hosted;
   }
 
   /** The directory for a new log: the assigned one, else the one with the fewest logs. @throws KafkaError KAFKA_STORAGE_ERROR */
@@ -93,9 +116,7 @@ export class HostedLogs {
     if (!isNew && this.hasOfflineDirectories) {
       throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `${name} may lie in a log directory that is offline`);
     }
-    const counts = new Map(this.online.map((directory) => [directory, 0]));
-    for (const { directory } of this.byName.values()) counts.set(directory, (counts.get(directory) ?? 0) + 1);
-    const [best] = this.online.sort((a, b) => (counts.get(a) as number) - (counts.get(b) as number));
+    const [best] = this.online.sort((a, b) => (this.counts.get(a) ?? 0) - (this.counts.get(b) ?? 0));
     if (best === undefined) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, "every log directory is offline");
     return best;
   }

@@ -56,7 +56,7 @@ export class LogDirectories {
     this.hosted = hosted;
     const ports = {
       directories: () => hosted.online,
-      logs: () => hosted.byName.values(),
+      logs: () => hosted.all(),
       isCurrent: (log: HostedLog) => hosted.isCurrent(log),
       isKept: (name: string) => hosted.failed.has(name),
       speaks: (log: HostedLog) => !log.log.offline || hosted.closed.has(log),
@@ -115,11 +115,11 @@ export class LogDirectories {
   }
 
   get(topic: string, partition: number): SegmentedLog | undefined {
-    return this.hosted.byName.get(partitionDirectoryName(topic, partition))?.log;
+    return this.hosted.get(partitionDirectoryName(topic, partition))?.log;
   }
 
   *all(): IterableIterator<SegmentedLog> {
-    for (const { log } of this.hosted.byName.values()) yield log;
+    for (const { log } of this.hosted.all()) yield log;
   }
 
   /**
@@ -128,7 +128,7 @@ export class LogDirectories {
    */
   obtain(topic: string, partition: number, topicId: string, options: ObtainOptions = {}): SegmentedLog {
     const name = partitionDirectoryName(topic, partition);
-    const there = this.hosted.byName.get(name);
+    const there = this.hosted.get(name);
     if (there?.log.topicId === topicId) return there.log;
     if (there !== undefined) this.setAside(there);
     const failure = this.hosted.failed.get(name);
@@ -159,7 +159,7 @@ export class LogDirectories {
 
   /** Sets the files of a log aside and removes them after file.delete.delay.ms. A log of another topic of that name stays. */
   remove(topic: string, partition: number, topicId: string): void {
-    const hosted = this.hosted.byName.get(partitionDirectoryName(topic, partition));
+    const hosted = this.hosted.get(partitionDirectoryName(topic, partition));
     if (hosted?.log.topicId !== topicId) return;
     const path = this.putAway(hosted, "delete");
     if (path !== undefined) this.removal.add(path, hosted.log.config.fileDeleteDelayMs);
@@ -167,7 +167,7 @@ export class LogDirectories {
 
   /** Sets aside every log whose partition is not this node's any more; the node never removes their files. */
   setStraysAside(isStray: (log: SegmentedLog) => boolean): void {
-    for (const hosted of [...this.hosted.byName.values()]) if (isStray(hosted.log)) this.setAside(hosted);
+    for (const hosted of [...this.hosted.all()]) if (isStray(hosted.log)) this.setAside(hosted);
   }
 
   /** Configs of a topic, or of all, changed. */
@@ -192,7 +192,7 @@ export class LogDirectories {
     await this.cleaner.stop();
     await this.checkpoints.ended();
     await this.removal.stop();
-    const left = [...hosted.byName.values()];
+    const left = [...hosted.all()];
     const slice = new TimeSlice(this.around.clock);
     const closeSome = async (): Promise<void> => {
       for (let log = left.pop(); log !== undefined; log = left.pop()) {
@@ -240,8 +240,8 @@ export class LogDirectories {
   }
 
   private host(hosted: HostedLog): void {
-    const { log, name } = hosted;
-    this.hosted.byName.set(name, hosted);
+    const { log } = hosted;
+    this.hosted.set(hosted);
     log.onOffline = (_log, error) => this.logFailed(hosted, error);
     this.flush.watch(log);
     if (log.offline) this.logFailed(hosted, new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR));
@@ -255,7 +255,7 @@ export class LogDirectories {
   /** Renames a log's directory and lets go of the log; returns where it lies now, undefined when it could not be moved. */
   private putAway(hosted: HostedLog, state: "delete" | "stray"): string | undefined {
     const { log, directory, name } = hosted;
-    this.hosted.byName.delete(name);
+    this.hosted.delete(name);
     this.flush.forget(log);
     this.stale.add(name);
     const uniqueId = this.around.random.bytes(16).toString("hex");

@@ -29,6 +29,8 @@ export class NodeOpenFiles {
   private readonly maxOpen: number;
   private readonly withDescriptor = new Set<OpenFile>();
   private readonly byDirectory = new Map<string, Set<OpenFile>>();
+  /** The directories that lie in a directory and hold open files, themselves or further down. */
+  private readonly below = new Map<string, Set<string>>();
   private ticks = 0;
 
   constructor(maxOpen: number) {
@@ -41,10 +43,7 @@ export class NodeOpenFiles {
 
   /** Takes up a file that has just been opened. */
   add(file: OpenFile): void {
-    const directory = dirname(file.path);
-    const files = this.byDirectory.get(directory);
-    if (files === undefined) this.byDirectory.set(directory, new Set([file]));
-    else files.add(file);
+    this.refile(file);
     this.took(file);
   }
 
@@ -98,6 +97,7 @@ export class NodeOpenFiles {
     for (const directory of this.directoriesAt(from)) {
       const moved = this.byDirectory.get(directory);
       this.byDirectory.delete(directory);
+      this.unlink(directory);
       for (const file of moved ?? []) {
         file.path = to + file.path.slice(from.length);
         this.refile(file);
@@ -120,13 +120,31 @@ export class NodeOpenFiles {
     }
   }
 
+  /** The directory and those below it, as far as they hold open files. */
   private directoriesAt(path: string): string[] {
-    const prefix = `${path}/`;
-    const found: string[] = [];
-    for (const directory of this.byDirectory.keys()) {
-      if (directory === path || directory.startsWith(prefix)) found.push(directory);
-    }
+    const found = this.byDirectory.has(path) ? [path] : [];
+    for (const child of this.below.get(path) ?? []) found.push(...this.directoriesAt(child));
     return found;
+  }
+
+  private link(directory: string): void {
+    const parent = dirname(directory);
+    const siblings = this.below.get(parent);
+    if (siblings !== undefined) {
+      siblings.add(directory);
+      return;
+    }
+    this.below.set(parent, new Set([directory]));
+    if (parent !== dirname(parent)) this.link(parent);
+  }
+
+  private unlink(directory: string): void {
+    if (this.byDirectory.has(directory) || this.below.has(directory)) return;
+    const parent = dirname(directory);
+    const siblings = this.below.get(parent);
+    if (siblings?.delete(directory) !== true || siblings.size > 0) return;
+    this.below.delete(parent);
+    if (parent !== dirname(parent)) this.unlink(parent);
   }
 
   private detach(file: OpenFile): void {
@@ -137,14 +155,20 @@ export class NodeOpenFiles {
   private forget(file: OpenFile): void {
     const directory = dirname(file.path);
     const files = this.byDirectory.get(directory);
-    if (files?.delete(file) === true && files.size === 0) this.byDirectory.delete(directory);
+    if (files?.delete(file) !== true || files.size > 0) return;
+    this.byDirectory.delete(directory);
+    this.unlink(directory);
   }
 
   private refile(file: OpenFile): void {
     const directory = dirname(file.path);
     const files = this.byDirectory.get(directory);
-    if (files === undefined) this.byDirectory.set(directory, new Set([file]));
-    else files.add(file);
+    if (files !== undefined) {
+      files.add(file);
+      return;
+    }
+    this.byDirectory.set(directory, new Set([file]));
+    this.link(directory);
   }
 
   private took(file: OpenFile): void {

@@ -41,6 +41,8 @@ export class SimulatedDisk implements Disk {
   readonly faults: DiskFaults;
   /** Operations so far that change the disk. */
   persistSteps = 0;
+  /** How often each operation was asked for. */
+  readonly operations = new Map<DiskOperation, number>();
   private readonly random: SeededRandom;
   private readonly later: Later;
   private readonly latencyMs: () => number;
@@ -214,6 +216,7 @@ export class SimulatedDisk implements Disk {
   /** Only for SimulatedFile: counts a step, and fails as the rules say. @throws DiskError, PowerCut. */
   begin(operation: DiskOperation, path: string): void {
     this.mustHavePower();
+    this.operations.set(operation, (this.operations.get(operation) ?? 0) + 1);
     if (PERSIST_STEPS.has(operation) && ++this.persistSteps > this.cutAtStep) this.dead = true;
     this.mustHavePower();
     this.faults.check(operation, path);

@@ -174,6 +174,24 @@ export function describeDisk(name: string, make: () => { disk: Disk; root: strin
       file.close();
     });
 
+    test("so does one above it, also twice", () => {
+      const { disk, root } = make();
+      disk.makeDirectory(`${root}/a/b/c`);
+      const deep = disk.open(`${root}/a/b/c/f`, { create: true });
+      const high = disk.open(`${root}/a/g`, { create: true });
+      disk.rename(`${root}/a`, `${root}/x`);
+      disk.rename(`${root}/x/b`, `${root}/y`);
+      deep.append([Buffer.from("deep")]);
+      high.append([Buffer.from("high")]);
+      expect(disk.readFile(`${root}/y/c/f`).toString()).toBe("deep");
+      expect(disk.readFile(`${root}/x/g`).toString()).toBe("high");
+      deep.close();
+      disk.rename(`${root}/x`, `${root}/a`);
+      high.append([Buffer.from("er")]);
+      expect(disk.readFile(`${root}/a/g`).toString()).toBe("higher");
+      high.close();
+    });
+
     test("a removed file is gone for its name, its handle keeps what it had", () => {
       const { disk, root } = make();
       const file = disk.open(`${root}/a`, { create: true });

@@ -120,6 +120,30 @@ describe("the logs of a node", () => {
       again.abandon();
     }));
 
+  test("R91: opening after an orderly stop reads next to nothing, however much is there", () =>
+    onNode(async (bench) => {
+      bench.configs.set("t", { segmentBytes: 5000 });
+      const logs = await bench.open();
+      for (let partition = 0; partition < 5; partition++) {
+        const log = logs.obtain("t", partition, ID);
+        for (let i = 0; i < 200; i++)
+          append(log, [{ key: `k${i}`, value: "x".repeat(200) }], {
+            producerId: i % 7,
+            producerEpoch: 0,
+            baseSequence: Math.floor(i / 7),
+          });
+        expect(log.segments.length).toBeGreaterThan(8);
+      }
+      await logs.close();
+      const { operations } = bench.node.disk;
+      const readsBefore = operations.get("read") ?? 0;
+      const again = await bench.open();
+      expect((operations.get("read") ?? 0) - readsBefore).toBeLessThanOrEqual(5 * 6);
+      expect(again.get("t", 4)?.logEndOffset).toBe(200);
+      expect(again.get("t", 4)?.producers().length).toBe(7);
+      again.abandon();
+    }));
+
   test("R77: a crash while loading is a crash", () =>
     onNode(async (bench) => {
       const logs = await bench.open();
