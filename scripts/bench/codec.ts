@@ -4,7 +4,6 @@
  * Owns: messages of realistic sizes (a Produce of one batch of 100 bytes, a Fetch of 50 partitions, a Metadata of 100 topics).
  * `records` are counted in the bytes although neither side copies them when they are large.
  */
-import { fileURLToPath } from "node:url";
 import { Writer } from "../../protocol/bytes/writer.ts";
 import { FetchRequest, FetchResponse } from "../../protocol/messages/fetch.ts";
 import { MetadataRequest, MetadataResponse } from "../../protocol/messages/metadata.ts";
@@ -17,6 +16,7 @@ export interface CodecRate {
   readonly version: number;
   readonly direction: "decode" | "encode";
   readonly sizeBytes: number;
+  readonly nanoseconds: number;
   readonly messagesPerSecond: number;
   readonly megabytesPerSecond: number;
 }
@@ -156,6 +156,7 @@ export function benchCodec(): CodecRate[] {
         version,
         direction,
         sizeBytes: bytes.length,
+        nanoseconds: 1e9 / messagesPerSecond,
         messagesPerSecond,
         megabytesPerSecond,
       };
@@ -188,16 +189,4 @@ function measure(run: () => void, milliseconds: number): number {
     elapsed = performance.now() - started;
   }
   return (runs / elapsed) * 1000;
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const rate of benchCodec()) {
-    const nanoseconds = 1e9 / rate.messagesPerSecond;
-    console.log(
-      `${rate.direction} ${rate.message} v${rate.version} (${rate.sizeBytes} B)`.padEnd(64),
-      `${Math.round(rate.messagesPerSecond).toLocaleString("en")}/s`.padStart(14),
-      `${Math.round(rate.megabytesPerSecond).toLocaleString("en")} MB/s`.padStart(12),
-      `${nanoseconds.toFixed(0)} ns`.padStart(11),
-    );
-  }
 }
