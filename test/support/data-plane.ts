@@ -5,7 +5,9 @@
 import { collisionKey } from "../../broker/metadata/topic-name.ts";
 import type { Address } from "../../broker/network/network.ts";
 import type { ControllerPort } from "../../broker/ports.ts";
-import type { CreateTopicsRequest } from "../../protocol/messages/topics.ts";
+import { ErrorCode } from "../../protocol/error-codes.ts";
+import { KafkaError } from "../../protocol/kafka-error.ts";
+import { CreateTopics, type CreateTopicsRequest } from "../../protocol/messages/topics.ts";
 import type { Decode } from "../../protocol/schema/message.ts";
 import { FixedBroker, type FixedBrokerOptions } from "./fixed-broker.ts";
 
@@ -33,11 +35,12 @@ export async function startDataPlane(options: FixedBrokerOptions = {}): Promise<
 /** As much of a controller as makes topics of one partition. */
 function creatingController(broker: () => FixedBroker): ControllerPort {
   return {
-    forward: async (_api, _version, request) => {
+    forward: async (api, _version, request) => {
+      if (api.key !== CreateTopics.key) throw new KafkaError(ErrorCode.REQUEST_TIMED_OUT);
       const { topics } = request as unknown as Decode<typeof CreateTopicsRequest>;
       const taken = new Set(broker().topics.map(({ name }) => collisionKey(name)));
       for (const { name } of topics) if (!taken.has(collisionKey(name))) broker().createTopic(name);
-      return {} as never;
+      return { topics: [] } as never;
     },
     allocateProducerIds: () => Promise.resolve({ firstProducerId: 1000, count: 1000 }),
   };
