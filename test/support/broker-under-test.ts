@@ -7,7 +7,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startCommand } from "./odradek-command.ts";
+import { removeBuiltPackage, startCommand } from "./odradek-command.ts";
 
 export interface BrokerUnderTest {
   readonly bootstrapServers: string;
@@ -43,6 +43,7 @@ async function startIn(folder: string): Promise<BrokerUnderTest> {
       const tooLong = setTimeout(() => command.process.kill("SIGKILL"), STOP_TIMEOUT_MS);
       const { exitCode, signal, stderr } = await command.ended;
       clearTimeout(tooLong);
+      await removeBuiltPackage();
       if (exitCode !== 0) throw new Error(`odradek ended with ${exitCode ?? signal}: ${stderr.slice(-4000)}`);
     },
   };
