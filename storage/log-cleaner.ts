@@ -94,10 +94,12 @@ export class LogCleaner {
   /** Cleans until no log is dirty enough, then drops old segments. */
   async cleanAll(): Promise<void> {
     if (!this.settings.enabled) return;
+    // What was aborted is tried again after the backoff, not at once.
+    const aborted = new Set<HostedLog>();
     while (!this.stopped) {
-      const next = this.dirtiest();
-      // What was aborted is tried again after the backoff, not at once.
-      if (next === undefined || !(await this.clean(next))) break;
+      const next = this.dirtiest(aborted);
+      if (next === undefined) break;
+      if (!(await this.clean(next))) aborted.add(next.hosted);
       await new Promise<void>((resolve) => this.around.clock.afterPoll(resolve));
     }
     for (const { log } of this.compacted()) {
@@ -119,11 +121,11 @@ export class LogCleaner {
     }
   }
 
-  private dirtiest(): Candidate | undefined {
+  private dirtiest(except: ReadonlySet<HostedLog>): Candidate | undefined {
     const wallMs = this.around.clock.wallMs();
     let best: Candidate | undefined;
     for (const hosted of this.compacted()) {
-      if (this.uncleanable.has(hosted.log)) continue;
+      if (this.uncleanable.has(hosted.log) || except.has(hosted)) continue;
       this.noticeTruncation(hosted);
       const plan = planCompaction(hosted.log, hosted.directory.cleanedOffsets.offsets.get(hosted.name), wallMs);
       if (plan === undefined || plan.cleanableBytes === 0) continue;
@@ -160,7 +162,7 @@ export class LogCleaner {
       return true;
     } catch (error) {
       this.failed(hosted, error);
-      return this.uncleanable.has(log);
+      return false;
     }
   }
 

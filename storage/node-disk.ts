@@ -24,16 +24,13 @@ import { type DirectoryEntry, type Disk, DiskError, type DiskFile, type DiskLock
 import { onDisk, toDiskError } from "./node-disk-error.ts";
 import { lockFile } from "./node-disk-lock.ts";
 import { NodeFile } from "./node-file.ts";
-import { NodeOpenFiles } from "./node-open-files.ts";
+import { defaultMaxOpenFiles, NodeOpenFiles } from "./node-open-files.ts";
 import { withSyncTurn } from "./node-sync-turns.ts";
-
-/** Leaves room for sockets below the usual limits; a log in use needs one or two. */
-const DEFAULT_MAX_OPEN_FILES = 4096;
 
 const isWindows = process.platform === "win32";
 
 export interface NodeDiskOptions {
-  /** Descriptors kept open at most; files above that are opened again when they are used. */
+  /** Descriptors kept open at most; files above that are opened again when they are used. Half of the process's limit when left out. */
   readonly maxOpenFiles?: number;
 }
 
@@ -41,7 +38,7 @@ export class NodeDisk implements Disk {
   private readonly files: NodeOpenFiles;
 
   constructor(options: NodeDiskOptions = {}) {
-    this.files = new NodeOpenFiles(options.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES);
+    this.files = new NodeOpenFiles(options.maxOpenFiles ?? defaultMaxOpenFiles());
   }
 
   /** Descriptors open now, for metrics and tests. */

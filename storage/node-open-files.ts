@@ -5,10 +5,22 @@
  * file lies where: a renamed file or directory takes its open files along. Leaves reading and writing to NodeFile.
  * Invariant: a file that was removed keeps the descriptor it has, and never gets another: its name may mean a new file.
  */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path/posix";
 import { DiskError } from "./disk.ts";
 import { toDiskError } from "./node-disk-error.ts";
+
+const LIMITS_PATH = "/proc/self/limits";
+const MAX_DEFAULT = 4096;
+/** Where the limit is not told: macOS grants thousands. */
+const UNKNOWN_LIMIT = 2048;
+
+/** Half of what the process may open, for sockets need descriptors too. */
+export function defaultMaxOpenFiles(): number {
+  const limits = existsSync(LIMITS_PATH) ? readFileSync(LIMITS_PATH, "latin1") : "";
+  const soft = /^Max open files +(\d+)/m.exec(limits)?.[1];
+  return Math.min(MAX_DEFAULT, Math.max(16, Math.floor(Number(soft ?? UNKNOWN_LIMIT) / 2)));
+}
 
 /** What NodeFile shows of itself here. */
 export interface OpenFile {

@@ -1,7 +1,8 @@
 /**
  * Reads a closed segment batch by batch, whole, off the loop: for those who look into every record.
  *
- * Owns: the CRC of each batch: what is damaged is not read on, so that nobody writes it again as if it were sound.
+ * Owns: that each batch is sound, by its CRC and, for what that does not cover, by its offsets: what is damaged is not read on, so
+ * that nobody writes it again as if it were not.
  * Invariant: a batch given is good until the next call.
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
@@ -16,15 +17,20 @@ export class BatchReader {
   /** Behind the batch that was given last. */
   nextPosition: number;
   private readonly segment: Segment;
+  private readonly endOffset: number;
+  private nextOffset: number;
   /** Exclusive; the end of a batch. */
   private readonly end: number;
   private block: Buffer;
   private blockStart = 0;
   private blockEnd = 0;
 
-  constructor(segment: Segment, start: number) {
+  /** @param endOffset where the next segment begins. */
+  constructor(segment: Segment, start: number, endOffset: number) {
     const end = segment.sizeBytes;
     this.segment = segment;
+    this.nextOffset = segment.baseOffset;
+    this.endOffset = endOffset;
     this.end = end;
     this.nextPosition = start;
     this.block = Buffer.allocUnsafeSlow(Math.max(BATCH_HEADER_BYTES, Math.min(BLOCK_BYTES, end - start)));
@@ -41,7 +47,9 @@ export class BatchReader {
     const batch = new RecordBatch(this.block, position - this.blockStart);
     // What was read again may be something else by now.
     if (!this.has(position, sizeBytes) || batch.sizeBytes !== sizeBytes || !batch.checkCrc()) throw damaged(position);
+    if (batch.baseOffset < this.nextOffset || batch.lastOffset >= this.endOffset) throw damaged(position);
     this.nextPosition = position + sizeBytes;
+    this.nextOffset = batch.nextOffset;
     return batch;
   }
 

@@ -98,7 +98,7 @@ class Compaction {
     let lastMapped = firstDirtyOffset - 1;
     const segments = segmentsBetween(this.log, firstDirtyOffset, firstUncleanableOffset);
     for (const [index, segment] of segments.entries()) {
-      const reader = new BatchReader(segment, segment.startFor(firstDirtyOffset));
+      const reader = new BatchReader(segment, segment.startFor(firstDirtyOffset), this.endOf(segment));
       for (;;) {
         const batch = await this.read(segment, reader);
         if (batch === undefined) break;
@@ -195,7 +195,7 @@ class Compaction {
     transactions.expect(this.abortedBetween(segment.baseOffset, this.endOf(segment)));
     const kept: AbortedTransactionEntry[] = [];
     transactions.onAbortKept = (entry) => kept.push(entry);
-    const reader = new BatchReader(segment, 0);
+    const reader = new BatchReader(segment, 0, this.endOf(segment));
     for (;;) {
       const batch = await this.read(segment, reader);
       if (batch === undefined) return;

@@ -168,6 +168,18 @@ describe("faults", () => {
     file.append([Buffer.from("8901")]);
   });
 
+  test("a write may land in another file", () => {
+    const disk = newDisk();
+    disk.writeFile("/data/b", "bbbbbb");
+    const file = disk.open("/data/a", { create: true });
+    file.append([Buffer.from("aa")]);
+    disk.misdirectNextAppend("/data/a", "/data/b", 1);
+    file.append([Buffer.from("XY")]);
+    file.append([Buffer.from("cc")]);
+    expect(disk.readFile("/data/a").toString("latin1")).toBe("aa\0\0cc");
+    expect(disk.readFile("/data/b").toString()).toBe("bXYbbb");
+  });
+
   test("bits flip and files are lost without a word", () => {
     const disk = newDisk();
     disk.writeFile("/data/a", "abc");

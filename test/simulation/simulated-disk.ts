@@ -48,6 +48,10 @@ export class SimulatedDisk implements Disk {
   private readonly latencyMs: () => number;
   private readonly names = new NameJournal<SimulatedInode>();
   private readonly locks = new Set<string>();
+  private readonly misdirected = new Map<
+    SimulatedInode,
+    { readonly inode: SimulatedInode; readonly position: number }
+  >();
   private volumeBytes: number;
   private run = 0;
   private cutAtStep = Number.POSITIVE_INFINITY;
@@ -95,6 +99,11 @@ export class SimulatedDisk implements Disk {
   /** Flips bits of a byte, as a device that lies does. */
   corrupt(path: string, position: number, mask = 0x01): void {
     this.names.tree.file(path).flip(position, mask);
+  }
+
+  /** The next append to a file lands in another one instead, at a position; its own place stays empty. */
+  misdirectNextAppend(path: string, toPath: string, toPosition: number): void {
+    this.misdirected.set(this.names.tree.file(path), { inode: this.names.tree.file(toPath), position: toPosition });
   }
 
   /** The file is not there any more, and nobody was told. */
@@ -211,6 +220,14 @@ export class SimulatedDisk implements Disk {
     };
     visit("");
     return found;
+  }
+
+  /** Only for SimulatedFile. */
+  write(inode: SimulatedInode, position: number, bytes: Buffer): void {
+    const elsewhere = this.misdirected.get(inode);
+    this.misdirected.delete(inode);
+    elsewhere?.inode.write(elsewhere.position, bytes);
+    inode.write(position, elsewhere === undefined ? bytes : Buffer.alloc(bytes.length));
   }
 
   /** Only for SimulatedFile: counts a step, and fails as the rules say. @throws DiskError, PowerCut. */

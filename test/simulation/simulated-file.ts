@@ -28,7 +28,7 @@ export class SimulatedFile implements DiskFile {
     const position = this.inode.sizeBytes;
     const bytes = Buffer.concat(chunks);
     this.disk.reserve(bytes.length, this.path);
-    this.inode.write(position, bytes);
+    this.disk.write(this.inode, position, bytes);
     return position;
   }
 

@@ -83,6 +83,29 @@ describe("node-disk", () => {
     expect(JSON.parse(out)).toEqual({ kind: "full", size: 1000, after: 1024 });
   });
 
+  test("B95: a process that may open few files works with those", () => {
+    const root = newRoot();
+    const program = `
+      import { NodeDisk } from "./storage/node-disk.ts";
+      const disk = new NodeDisk();
+      const greedy = new NodeDisk({ maxOpenFiles: 4096 });
+      const files = [];
+      for (let i = 0; i < 200; i++) files.push(disk.open(${JSON.stringify(root)} + "/a" + i, { create: true }));
+      const few = disk.openFiles;
+      for (let i = 0; i < 200; i++) files.push(greedy.open(${JSON.stringify(root)} + "/b" + i, { create: true }));
+      for (const file of files) file.append([Buffer.from("x")]);
+      for (const file of files) file.append([Buffer.from("y")]);
+      await Promise.all(files.map((file) => file.sync()));
+      process.stdout.write(JSON.stringify({ few, sizes: new Set(files.map((file) => file.sizeBytes)).size }));`;
+    const out = execFileSync(
+      "bash",
+      ["-c", 'ulimit -n 120; exec "$0" --import tsx --input-type=module -e "$1"', process.execPath, program],
+      { encoding: "utf8" },
+    );
+    expect(JSON.parse(out)).toEqual({ few: expect.any(Number), sizes: 1 });
+    expect(JSON.parse(out).few).toBeLessThanOrEqual(60);
+  });
+
   test("B95: what may not be written is denied", () => {
     const disk = new NodeDisk();
     const root = newRoot();
