@@ -1,7 +1,7 @@
 /**
  * The words a message is described with: one builder per Kafka type, and the TypeScript types they stand for.
  *
- * Owns: what a field is (type, versions, nullability, tag, default). Leaves to compile.ts and interpret.ts: bytes.
+ * Owns: what a field is (type, versions, nullability, tag, default). Leaves to the engines: bytes.
  * Version ranges use Kafka's spelling; the order of an object's properties is the order on the wire.
  */
 import { parseVersionRange, type VersionRange } from "./version-range.ts";

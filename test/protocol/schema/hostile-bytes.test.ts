@@ -51,6 +51,14 @@ function expectSameOutcome(message: Message, version: number, bytes: Buffer, whe
 }
 
 describe("B22, B23: lengths and counts", () => {
+  test("are found in nearly every message", () => {
+    const found = extremes.filter(([, message, version]) => {
+      const bytes = compiled.encode(message, version, plainMessage(message, version).value);
+      return lengthPlaces(interpreted, message, version, bytes).length > 0;
+    });
+    expect(found.length).toBeGreaterThan(0.8 * extremes.length);
+  });
+
   test.each(extremes)("%s: too large is refused, negative is null or refused", (name, message, version) => {
     const bytes = compiled.encode(message, version, plainMessage(message, version).value);
     for (const place of lengthPlaces(interpreted, message, version, bytes)) {
