@@ -12,8 +12,13 @@ export interface ComputeTask<T> {
   run(): T;
 }
 
+/** The task was not begun: too much work waits, or there will be no more. */
+export class ComputeRefused extends Error {
+  override readonly name = "ComputeRefused";
+}
+
 export interface Compute {
-  /** @throws what the task throws; an Error when the queue is full or the compute is closed. */
+  /** @throws what the task throws; ComputeRefused when the queue is full or the compute is closed. */
   run<T>(task: ComputeTask<T>): Promise<T>;
   close(): Promise<void>;
 }

@@ -9,7 +9,7 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import type { Compute, ComputeTask } from "./compute.ts";
+import { type Compute, ComputeRefused, type ComputeTask } from "./compute.ts";
 import { type ComputeFunction, computeTasks } from "./compute-tasks.ts";
 import { pack, type ResultMessage, type TaskMessage, unpack, unpackError } from "./node-compute-message.ts";
 
@@ -69,8 +69,8 @@ export class NodeCompute implements Compute {
   }
 
   run<T>(task: ComputeTask<T>): Promise<T> {
-    if (this.closed) return Promise.reject(new Error("the compute is closed"));
-    if (this.queue.length >= this.maxQueued) return Promise.reject(new Error("too much work is waiting"));
+    if (this.closed) return Promise.reject(new ComputeRefused("the compute is closed"));
+    if (this.queue.length >= this.maxQueued) return Promise.reject(new ComputeRefused("too much work is waiting"));
     return new Promise<T>((resolve, reject) => {
       const job: Job = { task, resolve: resolve as (result: unknown) => void, reject };
       if (this.workerFile === undefined || !this.tasks.has(task.kind)) runHere(job);
@@ -84,8 +84,8 @@ export class NodeCompute implements Compute {
   /** Ends the threads; what waits or runs is rejected. */
   async close(): Promise<void> {
     this.closed = true;
-    for (const job of this.queue.splice(0)) job.reject(new Error("the compute is closed"));
-    await Promise.all([...this.threads].map((thread) => this.end(thread, new Error("the compute is closed"))));
+    for (const job of this.queue.splice(0)) job.reject(new ComputeRefused("the compute is closed"));
+    await Promise.all([...this.threads].map((thread) => this.end(thread, new ComputeRefused("the compute is closed"))));
   }
 
   private next(): void {

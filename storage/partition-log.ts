@@ -42,7 +42,7 @@ export interface PreparedAppend {
 
 export interface AppendOptions {
   readonly leaderEpoch: number;
-  /** From startVerification, for transactional batches of clients. */
+  /** From startVerification, for transactional batches of clients and coordinators that open a transaction here; not for markers. */
   readonly verification?: TransactionVerification;
   /** transaction.version of the marker's writer, for the epoch rule of end markers (coordinator origin). */
   readonly transactionVersion?: number;
@@ -134,7 +134,8 @@ export interface PartitionLog {
 
   /**
    * Checks batches from a leader's client or coordinator. A promise only when the work is large enough to leave the loop; the
-   * caller must then hold back what follows on that connection, and look at its epoch again.
+   * caller must then hold back what follows on that connection, and look at its epoch again. What comes at once is a view of
+   * `records` and good as long as they are; what comes later has memory of its own.
    * @throws KafkaError, RejectedRecords.
    */
   prepare(
@@ -145,9 +146,10 @@ export interface PartitionLog {
   /** Assigns offsets and writes: when it returns the operating system has the bytes. @throws KafkaError of the producer-state rules. */
   append(prepared: PreparedAppend, options: AppendOptions): AppendResult;
   /**
-   * A follower's append: offsets and epochs stay. Batches at or below the end are skipped, batches of an epoch above
-   * `maxLeaderEpoch` and what follows are left out (KAFKA-18723).
-   * @throws KafkaError CORRUPT_MESSAGE, OFFSET_OUT_OF_RANGE when there is a gap.
+   * A follower's append: offsets and epochs stay. Batches that are there already are skipped, batches of an epoch above
+   * `maxLeaderEpoch` and what follows are left out (KAFKA-18723), and so is a last batch that was cut short. Holes are taken as
+   * they come: cleaning leaves them.
+   * @throws KafkaError CORRUPT_MESSAGE; OFFSET_OUT_OF_RANGE when offsets go back. Nothing was written then.
    */
   appendAsFollower(records: Buffer, owner: SharedBuffer | undefined, maxLeaderEpoch: number): void;
 
@@ -170,7 +172,10 @@ export interface PartitionLog {
   setHighWatermark(offset: number): void;
   /** Moves the log start up to, at most, the high watermark (DeleteRecords, or as the leader says). */
   raiseLogStartOffset(offset: number): void;
-  /** Cuts what is at or past the offset: batches, indexes, epochs, producer state. Below the log start it starts afresh there. */
+  /**
+   * Cuts what is at or past the offset: batches, indexes, epochs, producer state. The log then ends at the offset, or where the
+   * batch started that reached across it. Below the first segment it starts afresh there.
+   */
   truncateTo(offset: number): void;
   /** Drops everything; the log starts and ends at the offset. */
   truncateFullyAndStartAt(offset: number): void;

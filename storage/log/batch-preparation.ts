@@ -11,6 +11,7 @@ import { KafkaError } from "../../protocol/kafka-error.ts";
 import { BatchIterator } from "../../protocol/records/batch-iterator.ts";
 import { Codec, codecOfName, isCodec } from "../../protocol/records/codec.ts";
 import { CURRENT_MAGIC, RecordBatch } from "../../protocol/records/record-batch.ts";
+import { ComputeRefused, type ComputeTask } from "../compute.ts";
 import type { CompressionType, LogConfig } from "../log-config.ts";
 import type { PreparedAppend, PrepareOptions } from "../partition-log.ts";
 import { RejectedRecords } from "../rejected-records.ts";
@@ -76,8 +77,18 @@ export class BatchPreparation {
     bytes.copy(records);
     const input = { records, rules };
     const run = () => runExamine(input);
-    const examination = await this.around.compute.run<Examination>({ kind: EXAMINE_RECORDS, input, run });
+    const examination = await this.examineElsewhere({ kind: EXAMINE_RECORDS, input, run });
     return finish(records, new UnpooledBuffer(records), options, rules, examination, config);
+  }
+
+  private async examineElsewhere(task: ComputeTask<Examination>): Promise<Examination> {
+    try {
+      return await this.around.compute.run(task);
+    } catch (error) {
+      // Nothing was written: the producer may try again.
+      if (error instanceof ComputeRefused) throw new KafkaError(ErrorCode.REQUEST_TIMED_OUT, error.message);
+      throw error;
+    }
   }
 
   private rulesFor(batch: RecordBatch, config: LogConfig): RecordRules {

@@ -24,7 +24,8 @@ export function loadSnapshot(
 
 /** Applies what the segments hold from the state's end offset to `to`. */
 export function replayProducers(state: ProducerState, segments: SegmentList, to: number, nowMs: number): void {
-  for (let index = Math.max(0, segments.floorIndex(state.endOffset)); index < segments.length; index++) {
+  const from = state.endOffset < to ? Math.max(0, segments.floorIndex(state.endOffset)) : segments.length;
+  for (let index = from; index < segments.length; index++) {
     const segment = segments.all[index];
     if (segment === undefined || segment.baseOffset >= to) break;
     const { sizeBytes } = segment;

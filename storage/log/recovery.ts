@@ -116,6 +116,15 @@ async function recoverSegment(state: LogState, segment: Segment, start: ScanStar
     validEnd = scan.validEnd;
   }
   if (validEnd < sizeBytes) {
+    state.around.logger.warn(
+      {
+        directory: state.directory.path,
+        segment: segment.baseOffset,
+        logEndOffset: offset,
+        cutBytes: sizeBytes - validEnd,
+      },
+      "the log was cut to its last whole batch",
+    );
     segment.cut(validEnd);
   }
   segment.seal();

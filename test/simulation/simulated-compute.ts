@@ -1,5 +1,5 @@
 /** Work off the loop, in simulation: done here, finished at a virtual time that the seed draws. */
-import type { Compute, ComputeTask } from "../../storage/compute.ts";
+import { type Compute, ComputeRefused, type ComputeTask } from "../../storage/compute.ts";
 import type { Later } from "./simulated-disk.ts";
 
 export class SimulatedCompute implements Compute {
@@ -13,10 +13,10 @@ export class SimulatedCompute implements Compute {
   }
 
   run<T>(task: ComputeTask<T>): Promise<T> {
-    if (this.closed) return Promise.reject(new Error("the compute is closed"));
+    if (this.closed) return Promise.reject(new ComputeRefused("the compute is closed"));
     return new Promise((resolve, reject) => {
       this.later(`compute ${task.kind}`, this.latencyMs(), () => {
-        if (this.closed) return reject(new Error("the compute is closed"));
+        if (this.closed) return reject(new ComputeRefused("the compute is closed"));
         try {
           resolve(task.run());
         } catch (error) {

@@ -81,10 +81,10 @@ test("the queue is bounded, and closing rejects what waits", async () => {
   await compute.close();
   const reasons = (await results).map((result) => (result.status === "rejected" ? String(result.reason) : "done"));
   expect(reasons).toEqual([
-    "Error: the compute is closed",
-    "Error: the compute is closed",
-    "Error: the compute is closed",
-    "Error: too much work is waiting",
+    "ComputeRefused: the compute is closed",
+    "ComputeRefused: the compute is closed",
+    "ComputeRefused: the compute is closed",
+    "ComputeRefused: too much work is waiting",
   ]);
   await expect(compute.run(task("spin", 1))).rejects.toThrow("closed");
   expect(compute.threadCount).toBe(0);

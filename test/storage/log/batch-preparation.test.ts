@@ -12,6 +12,7 @@ import {
   RECORDS_AT,
   RecordBatch,
 } from "../../../protocol/records/record-batch.ts";
+import { ComputeRefused } from "../../../storage/compute.ts";
 import type { SegmentedLog } from "../../../storage/log/segmented-log.ts";
 import type { LogConfig } from "../../../storage/log-config.ts";
 import type { PreparedAppend } from "../../../storage/partition-log.ts";
@@ -537,5 +538,19 @@ describe("other origins", () => {
       expect(lead(batches(3, 4))).toMatchObject({ baseOffset: 3, lastOffset: 5 });
       expect(log.leaderEpochs).toEqual([{ leaderEpoch: 4, startOffset: 0 }]);
     });
+  });
+});
+
+describe("too much work", () => {
+  it("when no thread takes the work the producer is told to try again", async () => {
+    const compute = {
+      run: () => Promise.reject(new ComputeRefused("too much work is waiting")),
+      close: async () => {},
+    };
+    const log = await openLog({ ...surroundings(), compute });
+    const batch = batchOf([{ value: Buffer.alloc(300_000), timestamp: NOW }], { compression: Codec.GZIP });
+    expect(await codeOf(() => prepare(log, batch))).toBe(ErrorCode.REQUEST_TIMED_OUT);
+    expect(log.logEndOffset).toBe(0);
+    await log.close();
   });
 });
