@@ -104,6 +104,12 @@ export class HostedLogs {
     for (const hosted of this.logs.values()) if (hosted.directory === directory) yield hosted;
   }
 
+  /** Whether all that lies in the directory was closed in order. */
+  isClosed(directory: LogDirectory): boolean {
+    if (directory.failure !== undefined || this.failed.size > 0) return false;
+    return Array.from(this.in(directory)).every((hosted) => this.closed.has(hosted));
+  }
+
   isCurrent(hosted: HostedLog): boolean {
     return this.logs.get(hosted.name) === hosted;
   }

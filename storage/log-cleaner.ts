@@ -87,6 +87,7 @@ export class LogCleaner {
   /** The same for a node that is killed: what is under way sees it at its next step. */
   halt(): void {
     this.stopped = true;
+    this.pacer.stop();
     this.task?.stop();
     this.truncationTask?.stop();
   }

@@ -15,7 +15,7 @@ import { partitionDirectoryName, suffixedDirectoryName } from "./directory-name.
 import { DiskError } from "./disk.ts";
 import { type HostedLog, HostedLogs, storageError } from "./hosted-logs.ts";
 import type { LogSurroundings } from "./log/log-surroundings.ts";
-import { createPartitionLog, openPartitionLog } from "./log/open-partition-log.ts";
+import { createPartitionLog } from "./log/open-partition-log.ts";
 import type { SegmentedLog } from "./log/segmented-log.ts";
 import { LogCleaner } from "./log-cleaner.ts";
 import {
@@ -26,12 +26,9 @@ import {
   type ObtainOptions,
 } from "./log-directories-options.ts";
 import type { LogDirectory } from "./log-directory.ts";
-import { loadLogs } from "./log-loading.ts";
+import { closeLogs, loadLogs, reopenLog } from "./log-loading.ts";
 import { LogUpkeep } from "./log-upkeep.ts";
 import { StaleOffsets } from "./stale-offsets.ts";
-import { TimeSlice } from "./time-slice.ts";
-
-const CLOSE_CONCURRENCY = 8;
 
 export class LogDirectories {
   readonly cleaner: LogCleaner;
@@ -192,15 +189,7 @@ export class LogDirectories {
     await this.cleaner.stop();
     await this.checkpoints.ended();
     await this.removal.stop();
-    const left = [...hosted.all()];
-    const slice = new TimeSlice(this.around.clock);
-    const closeSome = async (): Promise<void> => {
-      for (let log = left.pop(); log !== undefined; log = left.pop()) {
-        await this.closeLog(log);
-        await slice.step();
-      }
-    };
-    await Promise.all(Array.from({ length: CLOSE_CONCURRENCY }, closeSome));
+    await closeLogs(hosted, this.around.clock);
     await this.checkpoints.writeAll();
     for (const directory of hosted.directories) {
       const isClean =
@@ -227,16 +216,6 @@ export class LogDirectories {
     this.checkpoints.stop();
     this.upkeep.stop();
     this.stale.stop();
-  }
-
-  private async closeLog(hosted: HostedLog): Promise<void> {
-    if (hosted.log.offline) return;
-    try {
-      await hosted.log.close();
-      this.hosted.closed.add(hosted);
-    } catch (error) {
-      if (!(error instanceof KafkaError)) throw error;
-    }
   }
 
   private host(hosted: HostedLog): void {
@@ -326,19 +305,7 @@ export class LogDirectories {
     const { log, directory, name } = hosted;
     if (!this.hosted.isCurrent(hosted) || directory.failure !== undefined) return true;
     if (this.around.disk.volume(directory.path).usableBytes < this.settings.reopenUsableBytes) return false;
-    log.abandon();
-    const { path, topic, partition, topicId, config, recoveryPoint, logStartOffset, highWatermark } = log;
-    const { directoryId } = directory;
-    const marks = { cleanShutdown: false, recoveryPoint, logStartOffset, highWatermark };
-    const again = await openPartitionLog(this.around, {
-      path,
-      topic,
-      partition,
-      topicId,
-      directoryId,
-      config,
-      ...marks,
-    });
+    const again = await reopenLog(this.around, hosted);
     if (this.stopped || !this.hosted.isCurrent(hosted)) {
       again.abandon();
       return true;

@@ -126,7 +126,9 @@ export class LogDirectory {
     await leaveCleanShutdown(this.disk, this.path, brokerEpoch);
   }
 
+  /** Lets go of it: nothing is written any more. */
   release(): void {
+    for (const checkpoint of this.checkpoints) checkpoint.stop();
     this.lock.release();
   }
 }

@@ -1,13 +1,14 @@
 /**
- * Opens the logs that lie in a node's directories, a few at a time, and never for long in one turn.
+ * Opens the logs that lie in a node's directories, and closes them: a few at a time, and never for long in one turn.
  *
  * Owns: which directory holds what, with which checkpoints it is opened, and that two directories do not hold the same log.
  * Leaves to openPartitionLog: what lies in it. A log that cannot be opened is remembered as failed; others live.
  */
 import { KafkaError } from "../protocol/kafka-error.ts";
+import type { Clock } from "./clock.ts";
 import { partitionDirectoryName } from "./directory-name.ts";
 import { DiskError } from "./disk.ts";
-import type { HostedLog } from "./hosted-logs.ts";
+import type { HostedLog, HostedLogs } from "./hosted-logs.ts";
 import type { LogSurroundings } from "./log/log-surroundings.ts";
 import { openPartitionLog } from "./log/open-partition-log.ts";
 import type { SegmentedLog } from "./log/segmented-log.ts";
@@ -20,6 +21,7 @@ import { TimeSlice } from "./time-slice.ts";
 const METADATA_TOPIC = "__cluster_metadata";
 /** Recovery reads off the loop: some logs wait while others are looked at. */
 const CONCURRENT_LOADS = 4;
+const CONCURRENT_CLOSES = 8;
 
 export interface LoadedLogs {
   readonly logs: readonly HostedLog[];
@@ -98,6 +100,34 @@ export function loadLog(
     logStartOffset: directory.logStarts.offsets.get(name) ?? 0,
     highWatermark: directory.highWatermarks.offsets.get(name) ?? 0,
   });
+}
+
+/** Opens a log anew that went offline: what it knew of itself is as good as a checkpoint. @throws DiskError, KafkaError */
+export function reopenLog(around: LogSurroundings, { log, directory }: HostedLog): Promise<SegmentedLog> {
+  log.abandon();
+  const { path, topic, partition, topicId, config, recoveryPoint, logStartOffset, highWatermark } = log;
+  const { directoryId } = directory;
+  const marks = { cleanShutdown: false, recoveryPoint, logStartOffset, highWatermark };
+  return openPartitionLog(around, { path, topic, partition, topicId, directoryId, config, ...marks });
+}
+
+/** Closes every log that is online; `closed` then holds those that could be. */
+export async function closeLogs(hosted: HostedLogs, clock: Clock): Promise<void> {
+  const left = [...hosted.all()].filter(({ log }) => !log.offline);
+  const slice = new TimeSlice(clock);
+  const work = async (): Promise<void> => {
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+      try {
+        await next.log.close();
+        hosted.closed.add(next);
+      } catch (error) {
+        // It has gone offline and said so.
+        if (!(error instanceof KafkaError)) throw error;
+      }
+      await slice.step();
+    }
+  };
+  await Promise.all(Array.from({ length: CONCURRENT_CLOSES }, work));
 }
 
 function listOrFail(

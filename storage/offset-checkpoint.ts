@@ -30,6 +30,7 @@ export class OffsetCheckpoint {
   /** Those that are on the device for sure. */
   private durable: Offsets | undefined;
   private running: Promise<void> | undefined;
+  private stopped = false;
 
   constructor(disk: Disk, directory: string, name: CheckpointName) {
     this.disk = disk;
@@ -60,7 +61,8 @@ export class OffsetCheckpoint {
   /** These offsets, or newer ones, are on the device when it resolves. @throws DiskError */
   write(offsets: Offsets): Promise<void> {
     // Most of the time nothing has moved.
-    if (this.durable !== undefined && sameOffsets(this.durable, offsets)) return Promise.resolve();
+    const isThere = this.durable !== undefined && sameOffsets(this.durable, offsets);
+    if (isThere || this.stopped) return Promise.resolve();
     this.current = offsets;
     this.version++;
     this.running ??= this.writeAll().finally(() => {
@@ -84,6 +86,11 @@ export class OffsetCheckpoint {
     this.disk.rename(this.path + TEMPORARY_SUFFIX, this.path);
   }
 
+  /** The directory may be another's from here on: a write that is under way goes no further. */
+  stop(): void {
+    this.stopped = true;
+  }
+
   private async writeAll(): Promise<void> {
     const temporary = this.path + TEMPORARY_SUFFIX;
     for (let written = -1; written !== this.version; ) {
@@ -92,6 +99,7 @@ export class OffsetCheckpoint {
       this.durable = undefined;
       this.disk.writeFile(temporary, formatOffsets(offsets));
       await this.disk.syncFile(temporary);
+      if (this.stopped) return;
       if (version !== this.version) continue;
       this.disk.rename(temporary, this.path);
       await this.disk.syncDirectory(this.directory);

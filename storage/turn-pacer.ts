@@ -4,7 +4,7 @@
  * Work is counted in bytes, not in time, so that a simulation takes the same turns. Also holds the work to a rate, as
  * log.cleaner.io.max.bytes.per.second asks.
  */
-import type { Clock } from "./clock.ts";
+import type { Clock, Timer } from "./clock.ts";
 
 /** About 1 to 3 ms of reading and rewriting records. */
 const TURN_BYTES = 256 * 1024;
@@ -18,6 +18,8 @@ export class TurnPacer {
   private turnBytes = 0;
   /** When the work done so far may have been done, at the rate allowed. */
   private paidUntilMs = 0;
+  private waiting: { readonly timer: Timer; readonly resolve: () => void } | undefined;
+  private stopped = false;
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -33,11 +35,20 @@ export class TurnPacer {
 
   /** Counts bytes read from or written to the disk; a promise when the rate asks for a wait. */
   throttle(bytes: number): Promise<void> | undefined {
-    if (this.bytesPerSecond === Number.POSITIVE_INFINITY) return undefined;
+    if (this.stopped || this.bytesPerSecond === Number.POSITIVE_INFINITY) return undefined;
     const nowMs = this.clock.monotonicMs();
     this.paidUntilMs = Math.max(this.paidUntilMs, nowMs) + (bytes * 1000) / this.bytesPerSecond;
     const waitMs = this.paidUntilMs - nowMs;
     if (waitMs < MIN_WAIT_MS) return undefined;
-    return new Promise((resolve) => this.clock.after(waitMs, resolve));
+    return new Promise((resolve) => {
+      this.waiting = { timer: this.clock.after(waitMs, resolve), resolve };
+    });
+  }
+
+  /** Whoever waits goes on, to see that it is over. */
+  stop(): void {
+    this.stopped = true;
+    this.waiting?.timer.cancel();
+    this.waiting?.resolve();
   }
 }

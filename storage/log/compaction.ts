@@ -200,6 +200,7 @@ class Compaction {
       const batch = await this.read(segment, reader);
       if (batch === undefined) return;
       const bytes = await retention.retain(batch);
+      this.mustBeWanted();
       if (bytes === undefined) continue;
       const pause = this.pacer.throttle(writer.add(bytes, kept.splice(0)));
       if (pause !== undefined) await pause;

@@ -165,6 +165,20 @@ test("log.cleaner.io.max.bytes.per.second slows it down, log.cleaner.enable=fals
     expect(cleaned).toEqual(["t-0"]);
   }));
 
+test("the end of the node ends a cleaning that waits for its rate, and nothing is written after it", () =>
+  onNode(async ({ node, logs, settings, wait }) => {
+    settings.ioMaxBytesPerSecond = 100;
+    const log = logs.obtain("t", 0, ID);
+    fill(log, 100, 100);
+    await wait(20_000);
+    await logs.close();
+    const steps = node.disk.persistSteps;
+    const names = node.disk.list("/d/t-0").map(({ name }) => name);
+    expect(names.filter((name) => /cleaned|swap/.test(name))).toEqual([]);
+    await wait(1_000_000);
+    expect(node.disk.persistSteps).toBe(steps);
+  }));
+
 test("deleting, or no longer compacting, a log ends its cleaning without harm", () =>
   onNode(
     async ({ logs, configs, wait, cleaned, complaints, node }) => {

@@ -300,6 +300,26 @@ describe("the logs of a node", () => {
       again.abandon();
     }));
 
+  test("a node that is killed writes nothing any more, and its directory can be opened at once", () =>
+    onNode(async (bench) => {
+      const logs = await bench.open();
+      const log = logs.obtain("t", 0, ID);
+      for (let i = 0; i < 50; i++) {
+        put(log, `a${i}`);
+        await bench.wait(137);
+      }
+      logs.remove("t", 0, OTHER_ID);
+      const flush = log.flush();
+      logs.abandon();
+      await expect(flush).rejects.toThrow();
+      const steps = bench.node.disk.persistSteps;
+      await bench.wait(300_000);
+      expect(bench.node.disk.persistSteps).toBe(steps);
+      const again = await bench.open();
+      expect((await values(again.get("t", 0)))?.length).toBe(50);
+      again.abandon();
+    }));
+
   test("two directories share the logs, the emptier one first, or as the metadata says", () =>
     onNode(async (bench) => {
       const logs = await bench.open(["/d1", "/d2"]);
