@@ -18,6 +18,11 @@ export interface FetchLimits {
   readonly maxBytes: number;
 }
 
+interface Watched {
+  readonly request: FetchPartition;
+  readonly partition: Partition;
+}
+
 export class DelayedFetch extends ParkedWatcher {
   private readonly broker: Broker;
   private readonly requests: readonly FetchPartition[];
@@ -33,7 +38,7 @@ export class DelayedFetch extends ParkedWatcher {
   private movedMeanwhile = false;
   private isExpired = false;
   private hasEnded = false;
-  private watched: readonly Partition[] = [];
+  private watched: readonly Watched[] = [];
   /** What has to be appended, at the least, before another look is worth its while. */
   private missingBytes = 0;
   private appendedBefore = 0;
@@ -134,10 +139,12 @@ export class DelayedFetch extends ParkedWatcher {
 
   private rememberMissing(results: PartitionFetchResults): void {
     this.missingBytes = this.wantedBytes - bytesRead(results);
-    this.watched = results.flatMap(({ partition }) => partition ?? []);
+    this.watched = results.flatMap(({ request, partition }) =>
+      partition === undefined ? [] : [{ request, partition }],
+    );
     this.appendedBefore = 0;
     this.roleChangesBefore = 0;
-    for (const partition of this.watched) {
+    for (const { partition } of this.watched) {
       this.appendedBefore += partition.appendedBytes;
       this.roleChangesBefore += partition.roleChanges;
       // What is in the log but not yet to be read may come to be read without any append.
@@ -155,14 +162,15 @@ export class DelayedFetch extends ParkedWatcher {
     return this.hasEnded;
   }
 
-  /** Looks without reading: less was appended to the partitions than is missing, and nobody's role changed. */
+  /** Looks without reading: less was appended to the partitions than is missing, nobody's role changed, no segment ended. */
   private stillTooLittle(): boolean {
     if (this.missingBytes <= 1) return false;
     let appended = 0;
     let roleChanges = 0;
-    for (const partition of this.watched) {
+    for (const { request, partition } of this.watched) {
       appended += partition.appendedBytes;
       roleChanges += partition.roleChanges;
+      if (this.growsNoMore(request, partition)) return false;
     }
     return roleChanges === this.roleChangesBefore && appended - this.appendedBefore < this.missingBytes;
   }
@@ -181,11 +189,15 @@ export class DelayedFetch extends ParkedWatcher {
     return results.some((result) => this.isFinal(result));
   }
 
-  /** Waiting changes nothing about this one: it is an error, a divergence, or lies in a segment that grows no more. */
+  /** Waiting changes nothing about this one. */
   private isFinal({ request, partition, errorCode, diverging }: PartitionFetchResult): boolean {
-    if (partition === undefined || errorCode !== 0 || diverging !== undefined) return true;
-    const { log } = partition;
+    const isSettled = partition === undefined || errorCode !== 0 || diverging !== undefined;
+    return isSettled || this.growsNoMore(request, partition);
+  }
+
+  /** What is asked for lies in a segment that another one follows. */
+  private growsNoMore({ fetchOffset }: FetchPartition, { log }: Partition): boolean {
     const endOffset = fetchEndOffset(log, this.parameters);
-    return request.fetchOffset < endOffset && !log.inSameSegment(request.fetchOffset, endOffset);
+    return fetchOffset < endOffset && !log.inSameSegment(fetchOffset, endOffset);
   }
 }

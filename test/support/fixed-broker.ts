@@ -49,6 +49,8 @@ export interface FixedBrokerOptions {
   readonly isr?: IsrPort;
   readonly controller?: ControllerPort;
   readonly configs?: ReadonlyMap<string, string>;
+  /** Memory for the newest batches of all logs; 0 and every read goes to the disk. */
+  readonly tailBytes?: number;
   /** Fills freed buffers, so that late readers are found. Off for measurements. */
   readonly poison?: boolean;
 }
@@ -67,6 +69,7 @@ export class FixedBroker {
   readonly broker: BrokerNode;
   readonly logs = new Map<string, SegmentedLog>();
   readonly listener: RequestListener;
+  readonly pool: BufferPool;
   private readonly random = new NodeRandom();
   private readonly compute = new NodeCompute();
   private readonly topicConfigs = new Map<string, ReadonlyMap<string, string>>();
@@ -76,13 +79,14 @@ export class FixedBroker {
     const clock = options.clock ?? new NodeClock();
     const disk = options.disk ?? new MemoryDisk();
     const pool = new BufferPool({ maxIdleBytes: 64 << 20, poison: options.poison ?? true });
+    this.pool = pool;
     const around = {
       disk,
       clock,
       random: this.random,
       compute: this.compute,
       logger: SILENT_LOGGER,
-      tailBudget: new TailBudget(32 << 20, pool),
+      tailBudget: new TailBudget(options.tailBytes ?? 32 << 20, pool),
       producerLimits: DEFAULT_PRODUCER_LIMITS,
       maxDecompressedBytes: DEFAULT_MAX_DECOMPRESSED_BYTES,
     };
