@@ -125,6 +125,7 @@ export class LogReader {
       endOffset = batch.nextOffset;
       end = batches.position;
     }
+    if (end > 0) extent.segment.noteReadEnd(endOffset, extent.first.position + end);
     // A batch that the limit cuts is served as far as it goes, unchecked: clients drop it.
     if (batches.stoppedBy === "truncated" && end > 0) end = count;
     if (end === 0) {

@@ -6,6 +6,8 @@
  * which offsets come, when to roll and what to keep; to segment-files.ts: renaming and removing.
  * Invariant: `sizeBytes` is the end of the last whole batch.
  */
+import { ErrorCode } from "../../protocol/error-codes.ts";
+import { KafkaError } from "../../protocol/kafka-error.ts";
 import type { RecordBatch } from "../../protocol/records/record-batch.ts";
 import type { DiskFile } from "../disk.ts";
 import type { LogConfig } from "../log-config.ts";
@@ -54,6 +56,8 @@ export class Segment {
   private needsSync = false;
   private indexesChecked = false;
   private firstTimestamp: number | undefined;
+  /** Where a read ended: who reads on from there needs no index. */
+  private readEnd: { readonly offset: number; readonly position: number } | undefined;
 
   /** @param settings the log's: its config may change. */
   constructor(
@@ -138,22 +142,27 @@ export class Segment {
     this.indexes.note(position, sizeBytes, lastOffset, maxTimestamp);
   }
 
-  /** The first batch that reaches `offset` or lies behind it; undefined when the segment ends before. */
+  /**
+   * The first batch that reaches `offset` or lies behind it; undefined when the segment ends before.
+   * @throws KafkaError CORRUPT_MESSAGE when what lies there is no batch.
+   */
   locate(offset: number): BatchSpan | undefined {
     const end = this.sizeBytes;
     if (end === 0) return undefined;
-    this.checkIndexes();
-    let found = this.offsetIndex.lookup(offset);
-    let scan = HeaderScan.lookup(this.log, found.position, end);
+    const scan = HeaderScan.lookup(this.log, this.startFor(offset), end);
     let batch = scan.next();
-    if (!this.isNamedBy(found, batch)) {
-      this.rebuildIndexes();
-      found = this.offsetIndex.lookup(offset);
-      scan = HeaderScan.lookup(this.log, found.position, end);
-      batch = scan.next();
-    }
     while (batch !== undefined && batch.lastOffset < offset) batch = scan.next();
-    return batch === undefined ? undefined : spanOf(batch, scan.position);
+    if (batch !== undefined) return spanOf(batch, scan.position);
+    if (scan.isAtEnd) return undefined;
+    throw new KafkaError(
+      ErrorCode.CORRUPT_MESSAGE,
+      `no batch at byte ${scan.nextPosition} of segment ${this.baseOffset}`,
+    );
+  }
+
+  /** The batch that ends at the position is the last one below the offset. */
+  noteReadEnd(offset: number, position: number): void {
+    this.readEnd = { offset, position };
   }
 
   /** The last whole batch, if any; bytes may stand behind it that are none. */
@@ -168,6 +177,7 @@ export class Segment {
 
   /** Position from which the first batch that reaches `offset` is found by going on. */
   startFor(offset: number): number {
+    if (this.readEnd?.offset === offset) return this.readEnd.position;
     this.checkIndexes();
     const found = this.offsetIndex.lookup(offset);
     if (this.confirms(found)) return found.position;
@@ -193,15 +203,11 @@ export class Segment {
     return HeaderScan.lookup(this.log, span.position, this.sizeBytes).next()?.maxTimestamp === timestamp;
   }
 
-  /** Whether the batch that an index entry names is there. */
-  confirms(entry: IndexedPosition): boolean {
-    if (entry.position < 0 || entry.position >= this.sizeBytes) return entry.position === 0;
-    return this.isNamedBy(entry, HeaderScan.lookup(this.log, entry.position, this.sizeBytes).next());
-  }
-
-  /** Whether a batch at the entry's position starts at or before the entry's offset. */
-  private isNamedBy({ position, lastOffset }: IndexedPosition, batch: RecordBatch | undefined): boolean {
+  /** Whether a batch lies at the position an index entry names, and starts at or before the entry's offset. */
+  confirms({ position, lastOffset }: IndexedPosition): boolean {
     if (position === 0) return true;
+    if (position < 0 || position >= this.sizeBytes) return false;
+    const batch = HeaderScan.lookup(this.log, position, this.sizeBytes).next();
     return batch !== undefined && batch.baseOffset >= this.baseOffset && batch.baseOffset <= lastOffset;
   }
 
@@ -211,8 +217,7 @@ export class Segment {
     this.indexes.truncateTo(offset);
     this.transactionIndex.truncateTo(offset);
     if (span === undefined) return offset;
-    this.needsSync = true;
-    this.log.truncate(span.position);
+    this.cut(span.position);
     if (span.position === 0) this.firstTimestamp = undefined;
     this.findLargestTimestamp();
     return Math.min(offset, span.baseOffset);
@@ -221,6 +226,7 @@ export class Segment {
   /** Cuts the file; what is known of its end is the caller's. */
   cut(sizeBytes: number): void {
     this.needsSync = true;
+    this.readEnd = undefined;
     this.log.truncate(sizeBytes);
   }
 

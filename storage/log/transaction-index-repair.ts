@@ -4,6 +4,8 @@
  * They have no checksum: an entry is believed when it is in order and its marker lies where it says. What they hold follows from
  * the batches and the producers as of the segment's start.
  */
+import { ErrorCode } from "../../protocol/error-codes.ts";
+import { KafkaError } from "../../protocol/kafka-error.ts";
 import { HeaderScan } from "./header-scan.ts";
 import type { LogState } from "./log-state.ts";
 import { replayProducers } from "./producer-replay.ts";
@@ -25,13 +27,19 @@ export function repairTransactionIndexes(state: LogState, segments: readonly Seg
   }
 }
 
+/** True also where the batches are damaged themselves: the index is then all there is. */
 function hasItsMarkers(segment: Segment): boolean {
-  return segment.transactionIndex.all().every(({ lastOffset, producerId }) => {
-    const span = segment.locate(lastOffset);
-    if (span === undefined) return false;
-    const batch = HeaderScan.lookup(segment.log, span.position, segment.sizeBytes).next();
-    return batch?.isControl === true && batch.producerId === producerId;
-  });
+  try {
+    return segment.transactionIndex.all().every(({ lastOffset, producerId }) => {
+      const span = segment.locate(lastOffset);
+      if (span === undefined) return false;
+      const batch = HeaderScan.lookup(segment.log, span.position, segment.sizeBytes).next();
+      return batch?.isControl === true && batch.producerId === producerId;
+    });
+  } catch (error) {
+    if (error instanceof KafkaError && error.code === ErrorCode.CORRUPT_MESSAGE) return true;
+    throw error;
+  }
 }
 
 function rebuild(state: LogState, segment: Segment): void {

@@ -231,6 +231,22 @@ describe("damage on the disk", () => {
     await log.close();
   });
 
+  it("R74: a header that is damaged is no end of the segment: what lies behind it is not passed over", async () => {
+    const around = surroundings({ tailBytes: 0 });
+    let log = await openLog(around, { config: { segmentBytes: 1000 } });
+    for (let i = 0; i < 20; i++) append(log, batchOf([`v${i}`]));
+    log = await reopenAfterClose(around, log);
+    const second = log.segments[1]?.baseOffset as number;
+    overwrite(around, logFile(0), (bytes) => bytes.fill(0, (batchesIn(bytes)[4]?.position ?? 0) + 8, bytes.length));
+    expect(batchesIn(await readBytes(log, 0)).length).toBe(4);
+    for (let offset = 4; offset < second; offset++) {
+      expect(await codeOf(() => log.read(offset, READ_ALL)), `${offset}`).toBe(CORRUPT_MESSAGE);
+    }
+    expect((await readBytes(log, second)).length).toBeGreaterThan(0);
+    expect(log.offline).toBe(false);
+    await log.close();
+  });
+
   it("R75: an index that lies is made anew when it is asked", async () => {
     const damages: [string, string, (bytes: Buffer) => Buffer][] = [
       ["empty", ".index", () => Buffer.alloc(0)],

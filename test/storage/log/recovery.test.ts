@@ -325,6 +325,24 @@ describe("after a kill", () => {
     }
   });
 
+  it("R74: a log whose old batches are damaged opens all the same", async () => {
+    const around = surroundings();
+    const log = await openLog(around);
+    append(log, batchOf(["plain"]));
+    appendTransactional(log, 1, 0, 0);
+    appendMarker(log, false, 1, 0);
+    log.roll();
+    append(log, batchOf(["after"]));
+    await log.close();
+    const bytes = around.disk.readFile(LOG);
+    around.disk.writeFile(LOG, bytes.fill(0, 8));
+    const again = await openLog(around);
+    expect(again.logEndOffset).toBe(4);
+    expect((await readBytes(again, 3)).length).toBeGreaterThan(0);
+    expect(await codeOf(() => readBytes(again, 0))).toBe(ErrorCode.CORRUPT_MESSAGE);
+    await again.close();
+  });
+
   it("R75: snapshots that are damaged give way to older ones, or to the log", async () => {
     const around = surroundings();
     const log = await openLog(around, { config: { segmentBytes: 400 } });
