@@ -52,8 +52,8 @@ export class Partition implements ChangingPartition {
   roleChanges = 0;
   /** Grows when this broker stops leading: an append of this tenure is where it was put as long as the tenure lasts. */
   tenure = 0;
-  /** Why nothing is appended here. */
-  private notLeading: ErrorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER;
+  /** Why nothing is appended here any more; undefined as long as metadata decides. */
+  private goneBecause: ErrorCode | undefined;
 
   constructor(topic: string, index: number, topicId: string, log: PartitionLog, around: PartitionSurroundings) {
     this.topic = topic;
@@ -114,10 +114,10 @@ export class Partition implements ChangingPartition {
 
   /**
    * This replica is going away or its log failed: those who wait look again and find no leader.
-   * @param why what whoever appends here is told from now on.
+   * @param why for a replica that goes away: what whoever still appends here is told.
    */
-  resign(why: ErrorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER): void {
-    this.notLeading = why;
+  resign(why?: ErrorCode): void {
+    this.goneBecause = why;
     this.stopLeading();
     this.roleChanged();
   }
@@ -145,7 +145,8 @@ export class Partition implements ChangingPartition {
 
   /** What an append that waits here is told once its tenure is over. */
   get reasonNotLeading(): ErrorCode {
-    return this.log.offline ? ErrorCode.KAFKA_STORAGE_ERROR : this.notLeading;
+    if (this.goneBecause !== undefined) return this.goneBecause;
+    return this.log.offline ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.NOT_LEADER_OR_FOLLOWER;
   }
 
   /** @throws KafkaError NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR, UNKNOWN_TOPIC_OR_PARTITION when the topic has gone. */
