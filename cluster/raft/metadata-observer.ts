@@ -5,7 +5,6 @@
  * Owns: one request at a time and what its answer means. Leaves to raft-core.ts: who leads and what is committed; to
  * metadata-copy.ts: applying it; to the channel: addresses and connections.
  */
-import { strict as assert } from "node:assert";
 import type { BrokerConfig } from "../../broker/config/broker-configs.ts";
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
@@ -77,6 +76,7 @@ export class MetadataObserver {
   private download: SnapshotWriter | undefined;
   /** Counts requests: the answer to one that was given up is dropped (R21). */
   private request = 0;
+  private askedAtMs = 0;
   /** An answer that is being worked on; nothing is asked before it is done. */
   private work: Promise<void> | undefined;
   private retryTimer: Timer | undefined;
@@ -162,6 +162,7 @@ export class MetadataObserver {
       return;
     }
     const request = ++this.request;
+    this.askedAtMs = this.around.clock.monotonicMs();
     const leaderId = next.type === "fetchFromLeader" ? next.leaderId : undefined;
     const { download } = this;
     if (download !== undefined && leaderId !== undefined) {
@@ -237,6 +238,7 @@ export class MetadataObserver {
     }
     if (this.core.role !== "follower" || leaderId !== this.core.leaderId) return FIND_LEADER;
     const { divergingEpoch, snapshotId, highWatermark, records } = partition;
+    const before = { endOffset: this.metadataLog.endOffset, highWatermark: this.core.highWatermark };
     if (divergingEpoch.epoch >= 0) {
       this.truncate(divergingEpoch.epoch, divergingEpoch.endOffset);
     } else if (snapshotId.epoch >= 0 && snapshotId.endOffset >= 0) {
@@ -246,7 +248,14 @@ export class MetadataObserver {
       if (!this.append(records)) return FIND_LEADER;
     }
     await this.persist(learned);
-    return this.leaderAnswered(highWatermark);
+    const next = await this.leaderAnswered(highWatermark);
+    const isNews =
+      this.download !== undefined ||
+      this.metadataLog.endOffset !== before.endOffset ||
+      this.core.highWatermark !== before.highWatermark;
+    // An answer that brings nothing has taken its time; one that has not is not asked for again at once.
+    const hasWaited = this.around.clock.monotonicMs() - this.askedAtMs >= MAX_WAIT_MS;
+    return { ...next, pauses: !isNews && !hasWaited };
   }
 
   private askForPiece({ id, sizeBytes }: SnapshotWriter, leaderId: number): Promise<SnapshotAnswer> {
@@ -344,14 +353,15 @@ export class MetadataObserver {
 
   private truncate(leaderEpoch: number, endOffset: number): void {
     const offset = this.metadataLog.divergingOffset(leaderEpoch, endOffset);
-    assert(offset >= this.core.highWatermark, "the leader asks to cut off what was committed");
+    if (offset < this.core.highWatermark) {
+      throw new Error(`the controller has lost committed metadata: its log parts from this one at offset ${offset}`);
+    }
     this.metadataLog.log.truncateTo(offset);
     this.core.step({ type: "appended", endOffset: offset });
     this.around.logger.info({ offset, leaderEpoch }, "the metadata log was cut where it diverged");
   }
 
   private beginDownload(id: SnapshotId): void {
-    if (this.metadataLog.snapshots.has(id)) return;
     this.endDownload();
     this.download = this.metadataLog.snapshots.create(id);
   }

@@ -90,7 +90,7 @@ const UNKNOWN_OFFSET = -1;
 /** An observer that has not fetched for so long is not shown any more. */
 const OBSERVER_SESSION_MS = 300_000;
 /** Observers that fetch are remembered up to this many: ids come from outside. */
-const MAX_OBSERVERS = 10_000;
+const MAX_OBSERVERS = 1000;
 
 export interface RaftOptions {
   readonly nodeId: number;
@@ -152,15 +152,18 @@ export class RaftCore {
 
   /** Progress of the voters and of the observers that are about; this node's own is that of its log. */
   progress(nowMs: number, wallMs: number): { voters: ReplicaProgress[]; observers: ReplicaProgress[] } {
-    const isVoter = (key: ReplicaKey): boolean => this.voters.some((voter) => isSameReplica(voter, key));
     const voters = this.voters.map((key) => {
       if (key.id === this.nodeId) return this.own(key, nowMs, wallMs);
       return this.replicas.get(keyOf(key)) ?? neverFetched(key);
     });
-    const observers = [...this.replicas.values()].filter(
-      ({ key, lastFetchMs }) => !isVoter(key) && nowMs - lastFetchMs < OBSERVER_SESSION_MS,
-    );
+    const observers = [...this.replicas.values()]
+      .filter(({ key, lastFetchMs }) => !this.isVoter(key) && nowMs - lastFetchMs < OBSERVER_SESSION_MS)
+      .sort((a, b) => a.key.id - b.key.id);
     return { voters, observers };
+  }
+
+  private isVoter(key: ReplicaKey): boolean {
+    return this.voters.some((voter) => isSameReplica(voter, key));
   }
 
   private start(stored: QuorumState | undefined, logEpoch: number, nowMs: number): RaftOutput {
@@ -195,12 +198,14 @@ export class RaftCore {
   private onFetched(replica: ReplicaKey, fetchOffset: number, nowMs: number, wallMs: number): RaftOutput {
     if (this.role !== "leader" || replica.id < 0 || replica.id === this.nodeId) return NOTHING;
     const before = this.replicas.get(keyOf(replica)) ?? neverFetched(replica);
-    if (this.replicas.size >= MAX_OBSERVERS && before.lastFetchMs < 0) this.forgetIdle(nowMs);
+    if (this.replicas.size >= MAX_OBSERVERS && before.lastFetchMs < 0) this.forgetOne();
     let { lastCaughtUpWallMs } = before;
     if (fetchOffset >= this.logEndOffset) lastCaughtUpWallMs = Math.max(lastCaughtUpWallMs, wallMs);
     else if (before.leaderEndOffset >= 0 && fetchOffset >= before.leaderEndOffset) {
       lastCaughtUpWallMs = Math.max(lastCaughtUpWallMs, before.lastFetchWallMs);
     }
+    // The map's order is that of the last fetches.
+    this.replicas.delete(keyOf(replica));
     this.replicas.set(keyOf(replica), {
       key: replica,
       endOffset: fetchOffset,
@@ -212,9 +217,12 @@ export class RaftCore {
     return this.advance(this.committedOffset());
   }
 
-  private forgetIdle(nowMs: number): void {
-    for (const [key, { lastFetchMs }] of this.replicas) {
-      if (nowMs - lastFetchMs >= OBSERVER_SESSION_MS || this.replicas.size >= MAX_OBSERVERS) this.replicas.delete(key);
+  /** The observer that has not fetched for the longest time. */
+  private forgetOne(): void {
+    for (const [key, { key: replica }] of this.replicas) {
+      if (this.isVoter(replica)) continue;
+      this.replicas.delete(key);
+      return;
     }
   }
 
