@@ -1,13 +1,15 @@
 /**
  * Cuts long work into turns: whoever does it says how much was done, and stands back when it was enough for one turn.
  *
- * Work is counted in bytes, not in time, so that a simulation takes the same turns. Also holds the work to a rate, as
- * log.cleaner.io.max.bytes.per.second asks.
+ * Work is counted in time, and in bytes as well, so that a simulation, where a turn takes no time, has turns too. Also holds the
+ * work to a rate, as log.cleaner.io.max.bytes.per.second asks.
  */
 import type { Clock, Timer } from "./clock.ts";
 
-/** About 1 to 3 ms of reading and rewriting records. */
-const TURN_BYTES = 256 * 1024;
+const MAX_TURN_MS = 3;
+const MAX_TURN_BYTES = 512 * 1024;
+/** Looking at the clock at every record would cost a tenth of the work. */
+const CLOCK_EVERY_BYTES = 8 * 1024;
 /** Shorter waits are left to add up. */
 const MIN_WAIT_MS = 50;
 
@@ -16,6 +18,8 @@ export class TurnPacer {
   bytesPerSecond = Number.POSITIVE_INFINITY;
   private readonly clock: Clock;
   private turnBytes = 0;
+  private turnStartMs = 0;
+  private nextLookBytes = CLOCK_EVERY_BYTES;
   /** When the work done so far may have been done, at the rate allowed. */
   private paidUntilMs = 0;
   private waiting: { readonly timer: Timer; readonly resolve: () => void } | undefined;
@@ -28,9 +32,17 @@ export class TurnPacer {
   /** Counts work on the loop; a promise when the turn has been long enough. */
   spend(bytes: number): Promise<void> | undefined {
     this.turnBytes += bytes;
-    if (this.turnBytes < TURN_BYTES) return undefined;
-    this.turnBytes = 0;
-    return new Promise((resolve) => this.clock.afterPoll(resolve));
+    if (this.turnBytes < this.nextLookBytes) return undefined;
+    this.nextLookBytes = this.turnBytes + CLOCK_EVERY_BYTES;
+    if (this.turnBytes < MAX_TURN_BYTES && this.clock.monotonicMs() - this.turnStartMs < MAX_TURN_MS) return undefined;
+    return new Promise((resolve) =>
+      this.clock.afterPoll(() => {
+        this.turnBytes = 0;
+        this.nextLookBytes = CLOCK_EVERY_BYTES;
+        this.turnStartMs = this.clock.monotonicMs();
+        resolve();
+      }),
+    );
   }
 
   /** Counts bytes read from or written to the disk; a promise when the rate asks for a wait. */

@@ -38,7 +38,7 @@ export interface RetentionRound {
 
 /** Compressing more than this is left to another thread. */
 const MAX_INLINE_CODEC_BYTES = 64 * 1024;
-const MAX_INLINE_PLAIN_BYTES = 1024 * 1024;
+const MAX_INLINE_PLAIN_BYTES = 512 * 1024;
 
 export class BatchRetention {
   private readonly round: RetentionRound;
@@ -73,8 +73,11 @@ export class BatchRetention {
     if (keptCount === kept.length && !startsHorizon) return batch.bytes;
     const deleteHorizonMs = startsHorizon ? wallMs + this.round.deleteRetentionMs : horizonMs;
     const input = { batch: batch.bytes, kept, deleteHorizonMs, maxDecompressedBytes };
-    if (payload.length <= maxInlineBytes(batch)) return rewriteBatch(input);
-    return this.compute.run(rewriteBatchTask(input));
+    if (payload.length > maxInlineBytes(batch)) return this.compute.run(rewriteBatchTask(input));
+    const rewritten = rewriteBatch(input);
+    const pause = this.pacer.spend(payload.length);
+    if (pause !== undefined) await pause;
+    return rewritten;
   }
 
   /** Marks the records that stay. */
@@ -105,8 +108,6 @@ export class BatchRetention {
       const pause = this.pacer.spend(RECORD_COST_BYTES);
       if (pause !== undefined) await pause;
     }
-    const pause = this.pacer.spend(payload.length);
-    if (pause !== undefined) await pause;
     return { keptCount, hasTombstone };
   }
 
@@ -120,7 +121,7 @@ export class BatchRetention {
 }
 
 /** A look at a record costs about as much as copying this many bytes, however small it is. */
-const RECORD_COST_BYTES = 64;
+const RECORD_COST_BYTES = 256;
 
 function maxInlineBytes(batch: RecordBatch): number {
   return batch.compression === Codec.NONE ? MAX_INLINE_PLAIN_BYTES : MAX_INLINE_CODEC_BYTES;

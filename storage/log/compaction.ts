@@ -267,4 +267,4 @@ class Compaction {
 const GROUP_COST_BYTES = 64 * 1024;
 
 /** Noting a key costs about as much as copying this many bytes, however short it is. */
-const RECORD_COST_BYTES = 128;
+const RECORD_COST_BYTES = 256;
