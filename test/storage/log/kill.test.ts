@@ -32,8 +32,9 @@ it("R166: what a killed process acknowledged is there, in order, once", async ()
         acknowledged += 3;
         if (++told === BATCHES_BEFORE_KILL + 13 * round) program.child.kill("SIGKILL");
       });
-      await once(program.child, "close");
-      expect(told, program.errors).toBeGreaterThanOrEqual(BATCHES_BEFORE_KILL);
+      const [code, signal] = await once(program.child, "close");
+      expect([code, signal], program.errors).toEqual([null, "SIGKILL"]);
+      expect(told).toBeGreaterThanOrEqual(BATCHES_BEFORE_KILL);
     }
     const log = await openLog(surroundings({ disk: new NodeDisk(), tailBytes: 0 }), { path, cleanShutdown: false });
     const records = await readAll(log, { maxBytes: 200_000 });
