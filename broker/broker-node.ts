@@ -22,12 +22,18 @@ import { AutoTopicCreation } from "./metadata/auto-topic-creation.ts";
 import { internalTopicSettings } from "./metadata/internal-topic-settings.ts";
 import { InternalTopic } from "./metadata/internal-topics.ts";
 import { type MetadataDelta, type MetadataImage, ResourceType } from "./metadata/metadata-image.ts";
+import { PeerBrokers } from "./network/peer-brokers.ts";
+import type { RpcEnvironment } from "./network/rpc-connection.ts";
 import { CoordinatorPartition } from "./partition/coordinator-partition.ts";
-import type { Partition, PartitionSurroundings } from "./partition/partition.ts";
+import type { PartitionSurroundings } from "./partition/partition.ts";
 import { type LogStore, type PartitionChange, PartitionTable } from "./partition/partition-table.ts";
 import { WakeQueue } from "./partition/watch-list.ts";
 import type { ControllerPort, IsrPort } from "./ports.ts";
 import { ProducerIds } from "./producer-ids.ts";
+import { MarkerWriter } from "./transactions/marker-writer.ts";
+import { TransactionCoordinator } from "./transactions/transaction-coordinator.ts";
+import { transactionSettings } from "./transactions/transaction-settings.ts";
+import { TransactionVerifier } from "./transactions/transaction-verifier.ts";
 
 /** The logs of this node, as a broker whose metadata changes needs them. */
 export interface BrokerLogs extends LogStore {
@@ -43,6 +49,9 @@ export interface BrokerNodeOptions {
   readonly logs: BrokerLogs;
   readonly controller: ControllerPort;
   readonly isr: IsrPort;
+  /** Requests to other brokers, on the listener they use among themselves. */
+  readonly rpc: RpcEnvironment;
+  readonly interBrokerListener: string;
   /** Epoch of this broker's registration. */
   brokerEpoch(): number;
   readonly supportedFeatures: NodeFeatures["supported"];
@@ -63,6 +72,9 @@ export class BrokerNode implements Broker {
   readonly autoTopics: AutoTopicCreation;
   readonly producerIds: ProducerIds;
   readonly groups: GroupCoordinator;
+  readonly transactions: TransactionCoordinator;
+  readonly markerWriter: MarkerWriter;
+  readonly transactionVerifier: TransactionVerifier;
   image: MetadataImage;
   private readonly options: BrokerNodeOptions;
   private shrinkTimer: Timer | undefined;
@@ -102,6 +114,30 @@ export class BrokerNode implements Broker {
       settings: groupSettings(settings),
       image: () => this.image,
     });
+    const { nodeId, partitions, groups, producerIds } = this;
+    const image = (): MetadataImage => this.image;
+    const { requestTimeoutMs } = settings;
+    this.markerWriter = new MarkerWriter({ clock, partitions, groups, timeoutMs: requestTimeoutMs });
+    this.transactions = new TransactionCoordinator({
+      ...{ nodeId, clock, logger, image, producerIds, writer: this.markerWriter },
+      peers: this.peers("txn-marker-sender"),
+      settings: transactionSettings(settings),
+    });
+    this.transactionVerifier = new TransactionVerifier({
+      ...{ nodeId, image, requestTimeoutMs, coordinator: this.transactions },
+      peers: this.peers("add-partitions-to-txn"),
+    });
+  }
+
+  /** Connections to the other brokers for one purpose. */
+  private peers(purpose: string): PeerBrokers {
+    const { rpc, interBrokerListener } = this.options;
+    return new PeerBrokers({
+      environment: rpc,
+      clientId: `broker-${this.nodeId}-${purpose}`,
+      listenerName: interBrokerListener,
+      image: () => this.image,
+    });
   }
 
   /** Live: the dynamic layers show in it. */
@@ -135,6 +171,8 @@ export class BrokerNode implements Broker {
   /** Takes no more part: nothing is appended, nobody is answered from here on. */
   stop(): void {
     this.shrinkTimer?.cancel();
+    this.transactionVerifier.close();
+    this.transactions.close();
     this.groups.close();
     for (const partition of this.partitions.all()) partition.resign();
   }
@@ -156,6 +194,7 @@ export class BrokerNode implements Broker {
     this.partitions.apply(delta);
     const deleted = [...delta.deletedTopicIds].flatMap((id) => delta.previous.topicsById.get(id) ?? []);
     if (deleted.length > 0) this.groups.topicsDeleted(deleted);
+    this.transactions.metadataChanged();
   }
 
   private applyConfigs(delta: MetadataDelta): void {
@@ -186,15 +225,18 @@ export class BrokerNode implements Broker {
   /** Coordinators live where their partitions are led. */
   private placeCoordinators(changes: readonly PartitionChange[]): void {
     for (const { partition, now } of changes) {
-      if (partition.topic !== InternalTopic.CONSUMER_OFFSETS) continue;
-      if (now === undefined) this.groups.resign(partition.index);
-      else if (partition.isLeader) this.lead(partition, now.leaderEpoch);
-      else this.groups.resign(partition.index, now.leaderEpoch);
+      const coordinator = this.coordinatorAt(partition.topic);
+      if (coordinator === undefined) continue;
+      const { index } = partition;
+      if (now === undefined) coordinator.resign(index);
+      else if (partition.isLeader) coordinator.lead(index, now.leaderEpoch, new CoordinatorPartition(partition));
+      else coordinator.resign(index, now.leaderEpoch);
     }
   }
 
-  private lead(partition: Partition, leaderEpoch: number): void {
-    this.groups.lead(partition.index, leaderEpoch, new CoordinatorPartition(partition));
+  private coordinatorAt(topic: string): Pick<GroupCoordinator, "lead" | "resign"> | undefined {
+    if (topic === InternalTopic.CONSUMER_OFFSETS) return this.groups;
+    return topic === InternalTopic.TRANSACTION_STATE ? this.transactions : undefined;
   }
 
   private isEligible(replicaId: number, brokerEpoch: number): boolean {

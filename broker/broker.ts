@@ -13,6 +13,9 @@ import type { MetadataImage } from "./metadata/metadata-image.ts";
 import type { PartitionTable } from "./partition/partition-table.ts";
 import type { ControllerPort } from "./ports.ts";
 import type { ProducerIds } from "./producer-ids.ts";
+import type { MarkerWriter } from "./transactions/marker-writer.ts";
+import type { TransactionCoordinator } from "./transactions/transaction-coordinator.ts";
+import type { TransactionVerifier } from "./transactions/transaction-verifier.ts";
 
 /** Settings the handlers read; the whole table is broker/config. */
 export interface BrokerSettings {
@@ -21,6 +24,10 @@ export interface BrokerSettings {
   readonly maxRequestPartitionSizeLimit: number;
   readonly deleteTopicEnable: boolean;
   readonly transactionMaxTimeoutMs: number;
+  readonly transactionPartitionVerificationEnable: boolean;
+  readonly requestTimeoutMs: number;
+  readonly addPartitionsToTxnRetryBackoffMs: number;
+  readonly addPartitionsToTxnRetryBackoffMaxMs: number;
 }
 
 export interface Broker {
@@ -39,6 +46,11 @@ export interface Broker {
   readonly autoTopics: AutoTopicCreation;
   readonly producerIds: ProducerIds;
   readonly groups: GroupCoordinator;
+  readonly transactions: TransactionCoordinator;
+  /** Ends transactions in the partitions led here. */
+  readonly markerWriter: MarkerWriter;
+  /** Asks coordinators about transactions that come to partitions led here. */
+  readonly transactionVerifier: TransactionVerifier;
   /** As ApiVersions tells them now. */
   features(): NodeFeatures;
 }

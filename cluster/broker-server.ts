@@ -90,6 +90,8 @@ export class BrokerServer {
       },
       controller: link.port(() => this.identity),
       isr: this.isr,
+      rpc: rpcEnvironment(environment),
+      interBrokerListener: options.interBrokerListener,
       brokerEpoch: () => this.lifecycle.brokerEpoch,
       supportedFeatures: brokerFeatures(),
       emptyImage: emptyImage(clusterId),
@@ -145,8 +147,12 @@ export class BrokerServer {
       ...{ compute: environment.compute, logger: environment.logger },
       tailBudget: new TailBudget(TAIL_BYTES, environment.pool),
       producerLimits: {
-        expirationMs: settings.producerIdExpirationMs,
-        verifyTransactions: settings.transactionPartitionVerificationEnable,
+        get expirationMs() {
+          return config.settings.producerIdExpirationMs;
+        },
+        get verifyTransactions() {
+          return config.settings.transactionPartitionVerificationEnable;
+        },
         maxProducers: 100_000,
       },
       maxDecompressedBytes: DEFAULT_MAX_DECOMPRESSED_BYTES,

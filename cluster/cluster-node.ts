@@ -57,6 +57,11 @@ export class ClusterNode {
     return this.current === "running" ? this.server : undefined;
   }
 
+  /** The same from the moment it is there, while it starts and while it stops. */
+  get present(): BrokerServer | undefined {
+    return this.server;
+  }
+
   /** What clients are told; empty before the first start. */
   get addresses(): readonly Address[] {
     return this.listeners.flatMap(({ advertised }) =>

@@ -20,8 +20,6 @@ import type { Environment } from "./environment.ts";
 import { IDLE_POOL_BYTES } from "./node-memory.ts";
 import { RunningCluster } from "./running-cluster.ts";
 
-export type { NodeListener } from "./broker-listeners.ts";
-
 export interface NodeOptions {
   readonly nodeId: number;
   /** Absolute; made when it is not there. */

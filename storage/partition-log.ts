@@ -180,7 +180,10 @@ export interface PartitionLog {
   /** Drops everything; the log starts and ends at the offset. */
   truncateFullyAndStartAt(offset: number): void;
 
-  /** Begins (or goes on with) verification of a transaction that has no open entry here; undefined when it is open already. */
+  /**
+   * Begins (or goes on with) verification of a transaction that has no open entry here; undefined when it is open already.
+   * @throws KafkaError INVALID_PRODUCER_EPOCH when the producer has a higher epoch here.
+   */
   startVerification(
     producerId: number,
     producerEpoch: number,

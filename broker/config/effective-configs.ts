@@ -2,6 +2,8 @@
  * The broker configs that have an effect here. The others are accepted, shown, and do nothing. Written by `npm run readme`.
  */
 export const EFFECTIVE_CONFIGS: ReadonlySet<string> = new Set([
+  "add.partitions.to.txn.retry.backoff.max.ms",
+  "add.partitions.to.txn.retry.backoff.ms",
   "advertised.listeners",
   "auto.create.topics.enable",
   "auto.leader.rebalance.enable",
@@ -111,12 +113,15 @@ export const EFFECTIVE_CONFIGS: ReadonlySet<string> = new Set([
   "share.coordinator.state.topic.replication.factor",
   "share.coordinator.state.topic.segment.bytes",
   "socket.request.max.bytes",
+  "transaction.abort.timed.out.transaction.cleanup.interval.ms",
   "transaction.max.timeout.ms",
   "transaction.partition.verification.enable",
+  "transaction.remove.expired.transaction.cleanup.interval.ms",
   "transaction.state.log.min.isr",
   "transaction.state.log.num.partitions",
   "transaction.state.log.replication.factor",
   "transaction.state.log.segment.bytes",
+  "transactional.id.expiration.ms",
   "unclean.leader.election.enable",
   "unclean.leader.election.interval.ms",
 ]);

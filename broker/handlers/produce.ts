@@ -2,15 +2,14 @@
  * Produce (key 0): appends record batches to the partitions this broker leads.
  *
  * Owns: which partition gets which bytes, and what each one answers. Leaves to Partition: leadership, acks, ISR; to
- * PartitionLog: validation and offsets. Each partition succeeds or fails alone.
+ * PartitionLog: validation and offsets; to produce-verification: transactions. Each partition succeeds or fails alone.
  * v5 log start, v8 record errors (KIP-467), v10 current leader (KIP-951), v12 implicit add to transaction (KIP-890), v13 topic ids.
  */
-import { ErrorCode } from "../../protocol/error-codes.ts";
+import { ErrorCode, errorName } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
 import type { Produce } from "../../protocol/messages/produce.ts";
-import { BATCH_HEADER_BYTES, CURRENT_MAGIC, RecordBatch } from "../../protocol/records/record-batch.ts";
 import type { Decode, Encode } from "../../protocol/schema/message.ts";
-import type { PreparedAppend } from "../../storage/partition-log.ts";
+import type { PreparedAppend, TransactionVerification } from "../../storage/partition-log.ts";
 import { RejectedRecords } from "../../storage/rejected-records.ts";
 import { type Answer, CLOSE_CONNECTION, Later, NO_RESPONSE } from "../dispatch/answer.ts";
 import type { Handler, RequestContext } from "../dispatch/handler.ts";
@@ -18,6 +17,7 @@ import { currentLeader, nodeEndpoints } from "../metadata/current-leader.ts";
 import { isInternalTopic } from "../metadata/internal-topics.ts";
 import { DelayedProduce, type PendingAppend, settle } from "../partition/delayed-produce.ts";
 import type { Partition } from "../partition/partition.ts";
+import { transactionalProducer, verifySteps } from "./produce-verification.ts";
 
 type ProduceRequest = Decode<(typeof Produce)["request"]>;
 type ProduceResponse = Encode<(typeof Produce)["response"]>;
@@ -33,6 +33,8 @@ interface ProduceStep {
   partition: Partition | undefined;
   /** Set when it is checked and ready to be appended. */
   prepared: PreparedAppend | undefined;
+  /** Of a batch that begins a transaction here: the coordinator knows of it. */
+  verification: TransactionVerification | undefined;
   /** Appended with acks=all: what it waits for. */
   pending: PendingAppend | undefined;
   readonly answer: Mutable<PartitionAnswer>;
@@ -58,17 +60,19 @@ const WITHOUT_LOG_START: ReadonlySet<number> = new Set([
 ]);
 
 export const handleProduce: Handler<typeof Produce> = (request, context) => {
-  // Whoever may not use a transactional id has none: a transactional batch without one is not authorized.
-  if (request.transactionalId === null && request.topicData.some(hasTransactionalBatch)) {
-    throw new KafkaError(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
-  }
+  const producer = transactionalProducer(request);
   const steps = stepsOf(request, context);
   // Everything is checked before anything is appended, and appended before anything is awaited: offsets follow the wire.
   const waits = prepareAll(request, steps, context);
-  if (waits.length === 0) return appendAndAnswer(request, steps, context);
+  const verified = (): Promise<void> | undefined =>
+    producer === undefined
+      ? undefined
+      : verifySteps(steps, producer, context, (step, error) => refuseUnverified(step, error, context));
+  const wait = waits.length === 0 ? verified() : Promise.all(waits).then(verified);
+  if (wait === undefined) return appendAndAnswer(request, steps, context);
   const answer = new Later<ProduceResponse>({ holdsConnection: true });
   const release = keepBeyondTurn(steps, context);
-  Promise.all(waits)
+  wait
     .then(() => {
       const settled = appendAndAnswer(request, steps, context);
       answer.releaseConnection();
@@ -83,14 +87,6 @@ export const handleProduce: Handler<typeof Produce> = (request, context) => {
     .finally(release);
   return answer;
 };
-
-function hasTransactionalBatch({ partitionData }: ProduceRequest["topicData"][number]): boolean {
-  return partitionData.some(({ records }) => {
-    if (records === null || records.length < BATCH_HEADER_BYTES) return false;
-    const first = new RecordBatch(records, 0);
-    return first.magic === CURRENT_MAGIC && first.isTransactional;
-  });
-}
 
 /** The partitions of the request; of one named twice the last mention counts, as in Kafka. */
 function stepsOf(request: ProduceRequest, context: RequestContext): ProduceStep[] {
@@ -107,6 +103,7 @@ function stepsOf(request: ProduceRequest, context: RequestContext): ProduceStep[
         records,
         partition: undefined,
         prepared: undefined,
+        verification: undefined,
         pending: undefined,
         answer: { index, errorCode: ErrorCode.NONE, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 },
       });
@@ -205,10 +202,11 @@ function appendAndAnswer(
 }
 
 function append(step: ProduceStep, request: ProduceRequest, pending: PendingAppend[], context: RequestContext): void {
-  const { partition, prepared, answer } = step;
+  const { partition, prepared, verification, answer } = step;
   if (prepared === undefined || partition === undefined) return;
   try {
-    const result = partition.append(prepared, request.acks === -1);
+    const options = verification === undefined ? undefined : { verification };
+    const result = partition.append(prepared, request.acks === -1, options);
     answer.baseOffset = result.baseOffset;
     answer.logAppendTimeMs = result.logAppendTimeMs;
     answer.logStartOffset = result.logStartOffset;
@@ -245,6 +243,14 @@ function fail(step: ProduceStep, error: unknown, context: RequestContext): void 
     answer.logStartOffset = partition.log.logStartOffset;
   }
   hintLeader(step, context);
+}
+
+/** The coordinator does not let it in, or could not be asked: the log was not looked at. */
+function refuseUnverified(step: ProduceStep, error: KafkaError, context: RequestContext): void {
+  step.prepared = undefined;
+  fail(step, error, context);
+  step.answer.logStartOffset = -1;
+  if (error.message !== errorName(error.code)) step.answer.errorMessage = error.message;
 }
 
 /** KIP-951: whoever asks the wrong broker is told the right one. */

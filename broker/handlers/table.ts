@@ -28,6 +28,18 @@ import { Produce } from "../../protocol/messages/produce.ts";
 import { DescribeQuorum } from "../../protocol/messages/quorum.ts";
 import { AlterPartitionReassignments, ListPartitionReassignments } from "../../protocol/messages/reassignments.ts";
 import { CreatePartitions, CreateTopics, DeleteTopics } from "../../protocol/messages/topics.ts";
+import {
+  AddOffsetsToTxn,
+  AddPartitionsToTxn,
+  EndTxn,
+  TxnOffsetCommit,
+  WriteTxnMarkers,
+} from "../../protocol/messages/transactions.ts";
+import {
+  DescribeProducers,
+  DescribeTransactions,
+  ListTransactions,
+} from "../../protocol/messages/transactions-admin.ts";
 import type { RequestContext } from "../dispatch/handler.ts";
 import { HandlerTable, serve } from "../dispatch/handler-table.ts";
 import { handleAlterConfigs, handleIncrementalAlterConfigs } from "./alter-configs.ts";
@@ -47,6 +59,14 @@ import { handleListOffsets } from "./list-offsets.ts";
 import { handleMetadata } from "./metadata.ts";
 import { handleOffsetForLeaderEpoch } from "./offset-for-leader-epoch.ts";
 import { handleProduce } from "./produce.ts";
+import {
+  handleAddOffsetsToTxn,
+  handleAddPartitionsToTxn,
+  handleEndTxn,
+  handleWriteTxnMarkers,
+} from "./transactions.ts";
+import { handleDescribeProducers, handleDescribeTransactions, handleListTransactions } from "./transactions-admin.ts";
+import { handleTxnOffsetCommit } from "./txn-offset-commit.ts";
 
 export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
   serve(Produce, handleProduce),
@@ -68,6 +88,11 @@ export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
   serve(DeleteRecords, handleDeleteRecords),
   serve(InitProducerId, handleInitProducerId),
   serve(OffsetForLeaderEpoch, handleOffsetForLeaderEpoch),
+  serve(AddPartitionsToTxn, handleAddPartitionsToTxn),
+  serve(AddOffsetsToTxn, handleAddOffsetsToTxn),
+  serve(EndTxn, handleEndTxn),
+  serve(WriteTxnMarkers, handleWriteTxnMarkers),
+  serve(TxnOffsetCommit, handleTxnOffsetCommit),
   serve(DescribeConfigs, handleDescribeConfigs),
   serve(AlterConfigs, handleAlterConfigs),
   serve(CreatePartitions, forwarding(CreatePartitions)),
@@ -81,7 +106,10 @@ export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
   serve(DescribeQuorum, forwarding(DescribeQuorum)),
   serve(UpdateFeatures, forwarding(UpdateFeatures)),
   serve(DescribeCluster, handleDescribeCluster),
+  serve(DescribeProducers, handleDescribeProducers),
   serve(UnregisterBroker, forwarding(UnregisterBroker)),
+  serve(DescribeTransactions, handleDescribeTransactions),
+  serve(ListTransactions, handleListTransactions),
   serve(ListConfigResources, handleListConfigResources),
   serve(DescribeTopicPartitions, handleDescribeTopicPartitions),
 ]);

@@ -1,8 +1,8 @@
 /**
  * Coordinator records in record batches: written as Apache Kafka's coordinators write them, and read back.
  *
- * Owns: one batch per decision (or several, where the decision allows), all of one time; base sequence 0 and no sequence check,
- * as coordinators are not idempotent producers. Leaves offsets and leader epoch to the log.
+ * Owns: one batch per decision (or several, where the decision allows), all of one time; no sequences are counted, as coordinators
+ * are not idempotent producers. Leaves offsets and leader epoch to the log.
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
@@ -27,10 +27,18 @@ export interface RecordsToWrite {
   readonly transaction?: TransactionalProducer;
 }
 
-/** @throws KafkaError MESSAGE_TOO_LARGE when the log could not take a batch; nothing has been written then. */
-export function batchesOf(write: RecordsToWrite, timestampMs: number, maxBatchBytes: number): CoordinatorBatch[] {
+/**
+ * @param baseSequence as the coordinator that Kafka has for this topic writes it; in a transaction always 0.
+ * @throws KafkaError MESSAGE_TOO_LARGE when the log could not take a batch; nothing has been written then.
+ */
+export function batchesOf(
+  write: RecordsToWrite,
+  timestampMs: number,
+  maxBatchBytes: number,
+  baseSequence = 0,
+): CoordinatorBatch[] {
   const batches: CoordinatorBatch[] = [];
-  let builder = newBuilder(write.transaction);
+  let builder = newBuilder(write.transaction, baseSequence);
   let records: CoordinatorRecord[] = [];
   const finish = (): void => {
     const bytes = builder.build();
@@ -42,7 +50,7 @@ export function batchesOf(write: RecordsToWrite, timestampMs: number, maxBatchBy
     const sizeBytes = key.length + (value?.length ?? 0) + RECORD_OVERHEAD_BYTES;
     if (write.splittable === true && records.length > 0 && builder.sizeBytes + sizeBytes > maxBatchBytes) {
       finish();
-      builder = newBuilder(write.transaction);
+      builder = newBuilder(write.transaction, baseSequence);
       records = [];
     }
     builder.append({ timestamp: timestampMs, key, value });
@@ -52,8 +60,8 @@ export function batchesOf(write: RecordsToWrite, timestampMs: number, maxBatchBy
   return batches;
 }
 
-function newBuilder(transaction: TransactionalProducer | undefined): RecordBatchBuilder {
-  if (transaction === undefined) return new RecordBatchBuilder({ baseSequence: 0 });
+function newBuilder(transaction: TransactionalProducer | undefined, baseSequence: number): RecordBatchBuilder {
+  if (transaction === undefined) return new RecordBatchBuilder({ baseSequence });
   const { producerId, producerEpoch } = transaction;
   return new RecordBatchBuilder({ producerId, producerEpoch, baseSequence: 0, isTransactional: true });
 }

@@ -26,6 +26,8 @@ export interface CoordinatorRuntimeOptions<M, F> {
   readonly logger: Logger;
   readonly recordTypes: RecordTypes;
   readonly writeTimeoutMs: number;
+  /** Of the batches written outside transactions; 0 when left out. */
+  readonly baseSequence?: number;
   /** The empty memory of a partition; its log's largest batch is what one of its records can hold. */
   readonly newMachine: (timeline: Timeline, log: CoordinatorLog) => M;
   readonly runEffect: (effect: F) => void;
@@ -120,10 +122,11 @@ export class CoordinatorRuntime<M extends StateMachine<C, E, F>, C = never, E = 
   }
 
   private open(partition: number, leaderEpoch: number, log: CoordinatorLog): void {
-    const { clock, writeTimeoutMs, runEffect, newMachine } = this.options;
+    const { clock, writeTimeoutMs, baseSequence = 0, runEffect, newMachine } = this.options;
     const shard: Shard<M, C, E, F> = new Shard(leaderEpoch, log, (timeline) => newMachine(timeline, log), {
       clock,
       writeTimeoutMs,
+      baseSequence,
       runEffect,
       onOutOfStep: () => this.reload(partition, shard),
     });

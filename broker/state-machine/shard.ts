@@ -33,6 +33,8 @@ export interface TransactionEnd {
 export interface ShardSurroundings<F> {
   readonly clock: Clock;
   readonly writeTimeoutMs: number;
+  /** Of the batches written outside transactions. */
+  readonly baseSequence?: number;
   readonly runEffect: (effect: F) => void;
   /** The log holds what this shard did not write: the machine must be loaded anew. */
   readonly onOutOfStep: () => void;
@@ -171,7 +173,8 @@ export class Shard<M extends StateMachine<C, E, F>, C, E, F> {
     const producerId = decision.transaction?.producerId ?? -1;
     const verification = decision.transaction?.verification;
     const options = verification === undefined ? { leaderEpoch } : { leaderEpoch, verification };
-    for (const batch of batchesOf(decision, this.around.clock.wallMs(), log.maxBatchBytes)) {
+    const { clock, baseSequence } = this.around;
+    for (const batch of batchesOf(decision, clock.wallMs(), log.maxBatchBytes, baseSequence)) {
       this.performing = true;
       try {
         const appended = log.append(batch.bytes, options);

@@ -4,10 +4,11 @@
  *
  * Owns: the rules of KIP-101, KIP-279, KIP-595 as the follower's side of them. Leaves to ReplicaFetcher: requests, retries.
  * An answer counts only for the request it answers: the leader epoch and the log end must still be the same (KAFKA-18991).
+ * The leader is not trusted: whatever it says, the log is left whole, and a leader that keeps saying it is asked more slowly.
  */
 import type { Partition } from "../../broker/partition/partition.ts";
 import { ErrorCode } from "../../protocol/error-codes.ts";
-import { errorCodeOf, KafkaError } from "../../protocol/kafka-error.ts";
+import { KafkaError } from "../../protocol/kafka-error.ts";
 import type { SharedBuffer } from "../../storage/shared-buffer.ts";
 
 /** A partition this broker follows, and where the conversation with its leader stands. */
@@ -23,12 +24,21 @@ export interface FollowedPartition {
   askedOffset: number;
 }
 
+export function followedFrom(partition: Partition, leaderEpoch: number): FollowedPartition {
+  return { partition, leaderEpoch, retryAtMs: 0, waitsForMetadata: false, askedOffset: -1 };
+}
+
 export interface LeaderAnswer {
   readonly errorCode: number;
   readonly highWatermark: number;
   readonly logStartOffset: number;
-  readonly divergingEpoch: { readonly epoch: number; readonly endOffset: number };
+  readonly divergingEpoch: EpochEnd;
   readonly records: Buffer | null;
+}
+
+interface EpochEnd {
+  readonly epoch: number;
+  readonly endOffset: number;
 }
 
 /** What is to be done next about the partition. */
@@ -64,31 +74,38 @@ export function takeIn(
     default:
       return "back-off";
   }
-  try {
-    if (answer.divergingEpoch.endOffset >= 0) {
-      truncateToLeader(partition, answer.divergingEpoch);
-      return "go-on";
-    }
+  return tried(() => {
+    if (answer.divergingEpoch.endOffset >= 0) return truncateToLeader(partition, answer.divergingEpoch);
     if (answer.records !== null && answer.records.length > 0) {
       partition.appendAsFollower(answer.records, owner, leaderEpoch);
+      // Not one whole batch that fits here: asked again it would be the same.
+      if (log.logEndOffset === followed.askedOffset) return "back-off";
     }
     partition.followLeaderMarks(answer.highWatermark, answer.logStartOffset);
     return "go-on";
+  });
+}
+
+function tried(run: () => FollowOutcome): FollowOutcome {
+  try {
+    return run();
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;
-    return errorCodeOf(error) === ErrorCode.KAFKA_STORAGE_ERROR ? "stop" : "back-off";
+    return error.code === ErrorCode.KAFKA_STORAGE_ERROR ? "stop" : "back-off";
   }
 }
 
 /**
- * Cuts what the leader does not have. When we do not know its epoch either, our largest epoch below it decides, and another
- * round follows; each round goes down by an epoch at least, so it ends (KIP-279).
+ * Cuts what the leader does not have, below the log start and the high watermark if need be: after an unclean election the
+ * leader's log is what counts. When we do not know its epoch either, our largest epoch below it decides, and another round
+ * follows; each round goes down by an epoch at least, so it ends (KIP-279).
  */
-function truncateToLeader(partition: Partition, leader: { readonly epoch: number; readonly endOffset: number }): void {
-  const { log } = partition;
+function truncateToLeader({ log }: Partition, leader: EpochEnd): FollowOutcome {
+  const { logEndOffset, latestLeaderEpoch } = log;
   const own = log.endOffsetForEpoch(leader.epoch);
-  const to = own.leaderEpoch === -1 ? log.logStartOffset : Math.min(own.endOffset, leader.endOffset);
-  log.truncateTo(Math.max(to, log.logStartOffset));
+  log.truncateTo(own.leaderEpoch === -1 ? leader.endOffset : Math.min(own.endOffset, leader.endOffset));
+  const isCut = log.logEndOffset !== logEndOffset || log.latestLeaderEpoch !== latestLeaderEpoch;
+  return isCut ? "go-on" : "back-off";
 }
 
 /** The bounds of a leader's log, for a follower whose end it does not have. */
@@ -98,8 +115,12 @@ export interface LeaderBounds {
 }
 
 /** Makes a log that lies outside its leader's bounds fit: cut to the leader's end, or started afresh at its start. */
-export function fitTo(partition: Partition, bounds: LeaderBounds): void {
-  const { log } = partition;
-  if (log.logEndOffset > bounds.logEndOffset) log.truncateTo(Math.max(bounds.logEndOffset, log.logStartOffset));
-  else if (log.logEndOffset < bounds.logStartOffset) log.truncateFullyAndStartAt(bounds.logStartOffset);
+export function fitTo({ log }: Partition, { logStartOffset, logEndOffset }: LeaderBounds): FollowOutcome {
+  if (logStartOffset < 0 || logEndOffset < logStartOffset) return "back-off";
+  return tried(() => {
+    if (log.logEndOffset > logEndOffset) log.truncateTo(logEndOffset);
+    else if (log.logEndOffset < logStartOffset) log.truncateFullyAndStartAt(logStartOffset);
+    else return "back-off"; // it lies inside, and yet the leader does not have it
+    return "go-on";
+  });
 }

@@ -1,19 +1,20 @@
 /**
- * Copies from one leader broker what this broker follows there: a plain Fetch client with an incremental session (KIP-227).
+ * Copies from one leader broker what this broker follows there: a plain Fetch client, one request at a time.
  *
- * Owns: one request in flight, its session, when each partition is asked again. Leaves to follower-fetch: what an answer means;
- * to ReplicaFetchers: who follows whom.
+ * Owns: when the leader is asked, and when each partition is asked for again. Leaves to FollowerSession: what it is told; to
+ * follower-fetch: what an answer means; to LeaderSource: which partitions.
  * Invariant: a closed fetcher touches no partition, whatever still arrives.
  */
 import type { RpcClient } from "../../broker/network/rpc-client.ts";
 import type { RpcResponse } from "../../broker/network/rpc-connection.ts";
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { Fetch } from "../../protocol/messages/fetch.ts";
-import { ListOffsets } from "../../protocol/messages/list-offsets.ts";
-import type { Decode, Encode } from "../../protocol/schema/message.ts";
+import type { Decode } from "../../protocol/schema/message.ts";
 import type { Clock, Timer } from "../../storage/clock.ts";
 import type { Logger } from "../../storage/logger.ts";
 import { type FollowedPartition, type FollowOutcome, fitTo, takeIn } from "./follower-fetch.ts";
+import { FollowerSession } from "./follower-session.ts";
+import { askBounds } from "./leader-bounds.ts";
 
 export interface ReplicaFetcherOptions {
   readonly brokerId: number;
@@ -31,56 +32,83 @@ export interface ReplicaFetcherOptions {
   readonly backoffMs: number;
   /** replica.socket.timeout.ms. */
   readonly requestTimeoutMs: number;
-  /** A partition was answered and its answer taken in. */
-  readonly onProgress?: (followed: FollowedPartition) => void;
 }
 
-type FetchRequest = Encode<(typeof Fetch)["request"]>;
+/** Whoever shares the work with this fetcher. */
+export interface FetcherHooks {
+  /** Asked before each request: true and nothing is sent until proceed(). */
+  mustHold?(): boolean;
+  /** An answer came, or none will, and has been taken in. */
+  onReturn?(): void;
+}
+
 type FetchResponse = Decode<(typeof Fetch)["response"]>;
-type TopicRequest = { topicId: string; partitions: FetchRequest["topics"][number]["partitions"][number][] };
 
 const FETCH_VERSION = 17;
-const LIST_OFFSETS_VERSION = 9;
-const LATEST = -1;
-const EARLIEST = -2;
 /** A lost connection is tried again quickly first: the leader may only have restarted. */
 const RECONNECT_MIN_MS = 20;
 
-/** What the leader's session knows of a partition: only what differs is sent. */
-interface Told {
-  readonly fetchOffset: number;
-  readonly lastFetchedEpoch: number;
-  readonly logStartOffset: number;
-  readonly leaderEpoch: number;
-}
-
 export class ReplicaFetcher {
   private readonly options: ReplicaFetcherOptions;
+  private readonly hooks: FetcherHooks;
+  private readonly session: FollowerSession;
   private readonly followed = new Map<string, FollowedPartition>();
-  private told = new Map<string, Told>();
-  private sessionId = 0;
-  private sessionEpoch = 0;
+  /** What the session may have to be told about; everything else stands as it was told. */
+  private readonly changed = new Set<string>();
+  /** Partitions that are not asked for before a time. */
+  private readonly delayed = new Set<string>();
   private inFlight = false;
+  private isSyncing = false;
   private timer: Timer | undefined;
   private closed = false;
   private failures = 0;
+  private reconnectAtMs = 0;
 
-  constructor(options: ReplicaFetcherOptions) {
+  constructor(options: ReplicaFetcherOptions, hooks: FetcherHooks = {}) {
     this.options = options;
+    this.hooks = hooks;
+    this.session = new FollowerSession(options.partitionMaxBytes);
   }
 
   get size(): number {
     return this.followed.size;
   }
 
+  /** A request is under way: the leader may keep it until there is data. */
+  get isWaiting(): boolean {
+    return this.inFlight;
+  }
+
   /** Follows a partition from where its log ends, in this leader epoch; takes the place of an earlier epoch. */
   follow(followed: FollowedPartition): void {
-    this.followed.set(keyOf(followed.partition.topicId, followed.partition.index), followed);
+    const key = keyOf(followed.partition.topicId, followed.partition.index);
+    this.followed.set(key, followed);
+    this.changed.add(key);
     this.soon();
   }
 
   forget(topicId: string, index: number): void {
-    this.followed.delete(keyOf(topicId, index));
+    const key = keyOf(topicId, index);
+    if (this.followed.delete(key)) this.changed.add(key);
+  }
+
+  /** Gives up what it follows, to be followed elsewhere. */
+  release(): FollowedPartition[] {
+    const all = [...this.followed.values()];
+    this.close();
+    return all;
+  }
+
+  /** The leader's broker came back, perhaps: it is tried at once. */
+  retryNow(): void {
+    this.failures = 0;
+    this.reconnectAtMs = 0;
+    this.soon();
+  }
+
+  /** Goes on after mustHold(). */
+  proceed(): void {
+    this.fetch();
   }
 
   close(): void {
@@ -92,11 +120,7 @@ export class ReplicaFetcher {
 
   /** Asks in the next turn, when what this turn adds is there. */
   private soon(): void {
-    if (this.inFlight || this.closed || this.timer !== undefined) return;
-    this.timer = this.options.clock.after(0, () => {
-      this.timer = undefined;
-      this.fetch();
-    });
+    if (!this.inFlight) this.later(0);
   }
 
   private later(delayMs: number): void {
@@ -109,20 +133,34 @@ export class ReplicaFetcher {
   }
 
   private fetch(): void {
-    if (this.inFlight || this.closed) return;
+    if (this.inFlight || this.isSyncing || this.closed) return;
     const nowMs = this.options.clock.monotonicMs();
-    const { request, asked, earliestRetryMs } = this.nextRequest(nowMs);
-    if (asked.size === 0) {
+    if (nowMs < this.reconnectAtMs) {
+      this.later(this.reconnectAtMs - nowMs);
+      return;
+    }
+    if (this.hooks.mustHold?.() === true) return;
+    const earliestRetryMs = this.wakeDelayed(nowMs);
+    if (this.syncFirst()) return;
+    const fields = this.session.next(this.takeChanged(nowMs));
+    if (fields === undefined) {
       if (earliestRetryMs !== undefined) this.later(Math.max(1, earliestRetryMs - nowMs));
       return;
     }
+    this.timer?.cancel();
+    this.timer = undefined;
     this.inFlight = true;
-    const { client, requestTimeoutMs } = this.options;
+    const { client, brokerId, maxWaitMs, minBytes, responseMaxBytes, requestTimeoutMs } = this.options;
+    const request = {
+      replicaState: { replicaId: brokerId, replicaEpoch: this.options.brokerEpoch() },
+      ...{ maxWaitMs, minBytes, maxBytes: responseMaxBytes, isolationLevel: 0, rackId: "" },
+      ...fields,
+    };
     client.call(Fetch, request, { version: FETCH_VERSION, timeoutMs: requestTimeoutMs }).then(
       (response) => {
         this.inFlight = false;
         if (this.closed) response.release();
-        else this.answered(response, asked);
+        else this.answered(response);
       },
       (error: unknown) => {
         this.inFlight = false;
@@ -131,98 +169,87 @@ export class ReplicaFetcher {
     );
   }
 
-  /** The request for what may be asked now, as a change of the session; partitions left out are forgotten by it. */
-  private nextRequest(nowMs: number): {
-    request: FetchRequest;
-    asked: ReadonlyMap<string, FollowedPartition>;
-    earliestRetryMs: number | undefined;
-  } {
-    const asked = new Map<string, FollowedPartition>();
-    const topics = new Map<string, TopicRequest>();
-    const told = new Map<string, Told>();
-    let earliestRetryMs: number | undefined;
-    for (const [key, followed] of this.followed) {
-      const { partition, leaderEpoch } = followed;
-      if (followed.waitsForMetadata || partition.log.offline) continue;
-      if (followed.retryAtMs > nowMs) {
-        earliestRetryMs = Math.min(earliestRetryMs ?? followed.retryAtMs, followed.retryAtMs);
-        continue;
+  /** Partitions whose time has come are looked at again; returns when the next one's has, undefined when none waits. */
+  private wakeDelayed(nowMs: number): number | undefined {
+    let earliestMs: number | undefined;
+    for (const key of this.delayed) {
+      const retryAtMs = this.followed.get(key)?.retryAtMs ?? 0;
+      if (retryAtMs <= nowMs) {
+        this.delayed.delete(key);
+        this.changed.add(key);
+      } else if (Number.isFinite(retryAtMs)) {
+        earliestMs = Math.min(earliestMs ?? retryAtMs, retryAtMs);
       }
-      const { log } = partition;
-      const fetchOffset = log.logEndOffset;
-      const now = {
-        fetchOffset,
-        lastFetchedEpoch: log.latestLeaderEpoch,
-        logStartOffset: log.logStartOffset,
-        leaderEpoch,
-      };
-      followed.askedOffset = fetchOffset;
-      asked.set(key, followed);
-      told.set(key, now);
-      const before = this.told.get(key);
-      if (this.sessionEpoch > 0 && before !== undefined && isSame(before, now)) continue;
-      const topic = topics.get(partition.topicId) ?? { topicId: partition.topicId, partitions: [] };
-      topics.set(partition.topicId, topic);
-      topic.partitions.push({
-        partition: partition.index,
-        currentLeaderEpoch: leaderEpoch,
-        fetchOffset,
-        lastFetchedEpoch: now.lastFetchedEpoch,
-        logStartOffset: now.logStartOffset,
-        partitionMaxBytes: this.options.partitionMaxBytes,
-      });
     }
-    const request = {
-      replicaState: { replicaId: this.options.brokerId, replicaEpoch: this.options.brokerEpoch() },
-      maxWaitMs: this.options.maxWaitMs,
-      minBytes: this.options.minBytes,
-      maxBytes: this.options.responseMaxBytes,
-      isolationLevel: 0,
-      sessionId: this.sessionId,
-      sessionEpoch: this.sessionEpoch,
-      topics: [...topics.values()],
-      forgottenTopicsData: this.sessionEpoch > 0 ? forgotten(this.told, told) : [],
-      rackId: "",
-    };
-    this.told = told;
-    return { request, asked, earliestRetryMs };
+    return earliestMs;
   }
 
-  private answered(response: RpcResponse<FetchResponse>, asked: ReadonlyMap<string, FollowedPartition>): void {
+  /** With flush.messages=1 a fetch tells the leader what is on our device: true when that has to be waited for. */
+  private syncFirst(): boolean {
+    const syncs: Promise<void>[] = [];
+    for (const key of this.changed) {
+      const log = this.followed.get(key)?.partition.log;
+      if (log === undefined || log.offline || log.config.flushMessages !== 1) continue;
+      if (log.syncedEndOffset < log.logEndOffset) syncs.push(log.flush());
+    }
+    if (syncs.length === 0) return false;
+    this.isSyncing = true;
+    // A log that cannot sync is offline, and asked for no more.
+    void Promise.allSettled(syncs).then(() => {
+      this.isSyncing = false;
+      this.fetch();
+    });
+    return true;
+  }
+
+  /** What the session is to be told of: partitions to ask for now, and others (undefined) not to. */
+  private takeChanged(nowMs: number): ReadonlyMap<string, FollowedPartition | undefined> {
+    const taken = new Map<string, FollowedPartition | undefined>();
+    for (const key of this.session.beginsAnew ? this.followed.keys() : this.changed) {
+      const followed = this.followed.get(key);
+      taken.set(key, followed !== undefined && isAskedFor(followed, nowMs) ? followed : undefined);
+    }
+    this.changed.clear();
+    return taken;
+  }
+
+  private answered(response: RpcResponse<FetchResponse>): void {
     const { body, frame } = response;
     this.failures = 0;
     if (body.errorCode !== ErrorCode.NONE) {
       response.release();
-      this.startSessionAnew();
-      this.later(body.errorCode === ErrorCode.FETCH_SESSION_ID_NOT_FOUND ? 0 : this.options.backoffMs);
-      return;
-    }
-    this.sessionId = body.sessionId;
-    this.sessionEpoch = body.sessionId === 0 ? 0 : this.sessionEpoch === 0x7fffffff ? 1 : this.sessionEpoch + 1;
-    try {
-      for (const topic of body.responses) {
-        for (const answer of topic.partitions) {
-          const key = keyOf(topic.topicId, answer.partitionIndex);
-          const followed = asked.get(key);
-          // It may be followed in a newer epoch by now, or no more.
-          if (followed === undefined || this.followed.get(key) !== followed) continue;
-          this.outcome(followed, takeIn(followed, answer, frame), key);
+      this.session.startAnew();
+      const isForgotten = body.errorCode === ErrorCode.FETCH_SESSION_ID_NOT_FOUND;
+      if (!isForgotten) this.reconnectAtMs = this.options.clock.monotonicMs() + this.options.backoffMs;
+    } else {
+      this.session.answered(body.sessionId);
+      try {
+        for (const topic of body.responses) {
+          for (const answer of topic.partitions) {
+            const key = keyOf(topic.topicId, answer.partitionIndex);
+            const followed = this.followed.get(key);
+            // It may be followed in a newer epoch by now, or no more, or was never asked for.
+            if (followed !== undefined && this.session.has(key, followed)) {
+              this.outcome(followed, takeIn(followed, answer, frame), key);
+            }
+          }
         }
+      } finally {
+        response.release();
       }
-    } finally {
-      response.release();
     }
+    this.hooks.onReturn?.();
     this.fetch();
   }
 
   private outcome(followed: FollowedPartition, outcome: FollowOutcome, key: string): void {
+    this.changed.add(key);
     switch (outcome) {
       case "go-on":
-        this.options.onProgress?.(followed);
-        if (followed.partition.log.config.flushMessages === 1) this.askOnceSynced(followed);
+        followed.retryAtMs = 0;
         return;
       case "back-off":
-        followed.retryAtMs = this.options.clock.monotonicMs() + this.options.backoffMs;
+        this.delay(followed, this.options.clock.monotonicMs() + this.options.backoffMs, key);
         return;
       case "wait-for-metadata":
         followed.waitsForMetadata = true;
@@ -231,62 +258,32 @@ export class ReplicaFetcher {
         this.followed.delete(key);
         return;
       case "out-of-range":
-        followed.retryAtMs = Number.POSITIVE_INFINITY;
-        this.askBounds(followed, key);
+        this.delay(followed, Number.POSITIVE_INFINITY, key);
+        this.fitToLeader(followed, key);
     }
   }
 
-  /** With flush.messages=1 our next fetch tells the leader what is on our device, so it waits for the sync. */
-  private askOnceSynced(followed: FollowedPartition): void {
-    const { log } = followed.partition;
-    if (log.syncedEndOffset >= log.logEndOffset) return;
-    followed.retryAtMs = Number.POSITIVE_INFINITY;
-    log.flush().then(
-      () => {
-        followed.retryAtMs = 0;
-        this.soon();
-      },
-      () => {}, // the log is offline and is asked no more
-    );
+  private delay(followed: FollowedPartition, untilMs: number, key: string): void {
+    followed.retryAtMs = untilMs;
+    this.delayed.add(key);
   }
 
   /** Our log lies outside the leader's: asks where that starts and ends, and makes ours fit. */
-  private askBounds(followed: FollowedPartition, key: string): void {
+  private fitToLeader(followed: FollowedPartition, key: string): void {
+    const { client, brokerId, requestTimeoutMs } = this.options;
     const { partition } = followed;
-    const ask = (timestamp: number) =>
-      this.options.client.call(
-        ListOffsets,
-        {
-          replicaId: this.options.brokerId,
-          isolationLevel: 0,
-          topics: [
-            {
-              name: partition.topic,
-              partitions: [{ partitionIndex: partition.index, currentLeaderEpoch: followed.leaderEpoch, timestamp }],
-            },
-          ],
-        },
-        { version: LIST_OFFSETS_VERSION, timeoutMs: this.options.requestTimeoutMs },
-      );
-    Promise.all([ask(EARLIEST), ask(LATEST)]).then(
-      ([earliest, latest]) => {
-        earliest.release();
-        latest.release();
-        const start = earliest.body.topics[0]?.partitions[0];
-        const end = latest.body.topics[0]?.partitions[0];
-        if (this.closed || this.followed.get(key) !== followed || partition.isLeader) return;
-        const stillThere = partition.state.leaderEpoch === followed.leaderEpoch && !partition.log.offline;
-        if (stillThere && start?.errorCode === ErrorCode.NONE && end?.errorCode === ErrorCode.NONE) {
-          fitTo(partition, { logStartOffset: start.offset, logEndOffset: end.offset });
-          followed.retryAtMs = 0;
-        } else {
-          followed.retryAtMs = this.options.clock.monotonicMs() + this.options.backoffMs;
-        }
+    const isStillFollowed = (): boolean => !this.closed && this.followed.get(key) === followed;
+    askBounds(client, brokerId, followed, requestTimeoutMs).then(
+      (bounds) => {
+        if (!isStillFollowed()) return;
+        const isCurrent = !partition.isLeader && partition.state.leaderEpoch === followed.leaderEpoch;
+        const fits = bounds !== undefined && isCurrent && !partition.log.offline;
+        this.outcome(followed, fits ? fitTo(partition, bounds) : "back-off", key);
         this.soon();
       },
       () => {
-        if (this.closed) return;
-        followed.retryAtMs = this.options.clock.monotonicMs() + this.options.backoffMs;
+        if (!isStillFollowed()) return;
+        this.outcome(followed, "back-off", key);
         this.soon();
       },
     );
@@ -294,42 +291,20 @@ export class ReplicaFetcher {
 
   /** No answer: the session is gone with the connection, and the leader perhaps too. */
   private lost(error: unknown): void {
-    this.startSessionAnew();
-    this.options.log.debug({ err: error, leader: this.options.client.address }, "fetching from a leader failed");
-    const delayMs = Math.min(this.options.backoffMs, RECONNECT_MIN_MS * 2 ** this.failures);
+    this.session.startAnew();
+    const { clock, log, client, backoffMs } = this.options;
+    log.debug({ err: error, leader: client.address }, "fetching from a leader failed");
+    this.reconnectAtMs = clock.monotonicMs() + Math.min(backoffMs, RECONNECT_MIN_MS * 2 ** this.failures);
     this.failures++;
-    this.later(delayMs);
+    this.hooks.onReturn?.();
+    this.fetch();
   }
+}
 
-  private startSessionAnew(): void {
-    this.sessionId = 0;
-    this.sessionEpoch = 0;
-    this.told.clear();
-  }
+function isAskedFor({ partition, retryAtMs, waitsForMetadata }: FollowedPartition, nowMs: number): boolean {
+  return !waitsForMetadata && !partition.log.offline && retryAtMs <= nowMs;
 }
 
 function keyOf(topicId: string, index: number): string {
   return `${index}:${topicId}`;
-}
-
-function isSame(a: Told, b: Told): boolean {
-  return (
-    a.fetchOffset === b.fetchOffset &&
-    a.lastFetchedEpoch === b.lastFetchedEpoch &&
-    a.logStartOffset === b.logStartOffset &&
-    a.leaderEpoch === b.leaderEpoch
-  );
-}
-
-function forgotten(before: ReadonlyMap<string, Told>, now: ReadonlyMap<string, Told>) {
-  const topics = new Map<string, { topicId: string; partitions: number[] }>();
-  for (const key of before.keys()) {
-    if (now.has(key)) continue;
-    const colon = key.indexOf(":");
-    const topicId = key.slice(colon + 1);
-    const topic = topics.get(topicId) ?? { topicId, partitions: [] };
-    topic.partitions.push(Number(key.slice(0, colon)));
-    topics.set(topicId, topic);
-  }
-  return [...topics.values()];
 }

@@ -9,25 +9,26 @@ import { type MetadataImage, NO_LEADER } from "../../broker/metadata/metadata-im
 import type { Address } from "../../broker/network/network.ts";
 import type { Partition } from "../../broker/partition/partition.ts";
 import type { PartitionChange } from "../../broker/partition/partition-table.ts";
-import { ReplicaFetcher, type ReplicaFetcherOptions } from "./replica-fetcher.ts";
+import { LeaderSource } from "./leader-source.ts";
+import type { ReplicaFetcherOptions } from "./replica-fetcher.ts";
 
 export interface ReplicaFetchersOptions {
   readonly brokerId: number;
   readonly interBrokerListener: string;
-  /** A fetcher's options for one leader; its client is made anew for each address. */
+  /** A fetcher's options for one leader, with a client of its own. */
   fetcherOptions(leaderId: number, address: Address): ReplicaFetcherOptions;
 }
 
-interface Source {
-  readonly address: Address;
-  readonly fetcher: ReplicaFetcher;
+/** Where a partition is followed, and in which epoch. */
+interface Following {
+  readonly leaderId: number;
+  readonly leaderEpoch: number;
 }
 
 export class ReplicaFetchers {
   private readonly options: ReplicaFetchersOptions;
-  private readonly sources = new Map<number, Source>();
-  /** Where each partition is followed now, and in which epoch. */
-  private readonly following = new Map<Partition, { leaderId: number; leaderEpoch: number }>();
+  private readonly sources = new Map<number, LeaderSource>();
+  private readonly following = new Map<Partition, Following>();
   private closed = false;
 
   constructor(options: ReplicaFetchersOptions) {
@@ -39,60 +40,64 @@ export class ReplicaFetchers {
     if (this.closed) return;
     for (const { partition, now } of changes) {
       const leaderId = now?.leader ?? NO_LEADER;
-      const follows = now !== undefined && leaderId !== NO_LEADER && leaderId !== this.options.brokerId;
       const before = this.following.get(partition);
-      if (follows && before?.leaderId === leaderId && before.leaderEpoch === now.leaderEpoch) continue;
-      if (before !== undefined) this.stopFollowing(partition, before.leaderId);
-      if (follows && !partition.log.offline) this.startFollowing(partition, leaderId, now.leaderEpoch, image);
+      if (now === undefined || leaderId === NO_LEADER || leaderId === this.options.brokerId) {
+        this.stopFollowing(partition);
+      } else if (before?.leaderId !== leaderId || before.leaderEpoch !== now.leaderEpoch) {
+        if (before?.leaderId !== leaderId) this.stopFollowing(partition);
+        this.startFollowing(partition, { leaderId, leaderEpoch: now.leaderEpoch }, image);
+      }
     }
   }
 
   /** A leader's registration changed: it may be reached elsewhere now, or have come to be reached at all. */
   applyBrokers(changedBrokers: Iterable<number>, image: MetadataImage): void {
+    if (this.closed) return;
     for (const id of changedBrokers) {
-      const source = this.sources.get(id);
       const address = this.addressOf(id, image);
-      const same =
-        source !== undefined && address?.host === source.address.host && address.port === source.address.port;
-      if (same || address === undefined) continue;
-      source?.fetcher.close();
+      if (address === undefined) continue;
+      const source = this.sources.get(id);
+      if (source !== undefined && address.host === source.address.host && address.port === source.address.port) {
+        source.retryNow();
+        continue;
+      }
+      source?.close();
       this.sources.delete(id);
-      for (const [partition, { leaderId, leaderEpoch }] of this.following) {
-        if (leaderId === id) this.startFollowing(partition, leaderId, leaderEpoch, image);
+      for (const [partition, following] of this.following) {
+        if (following.leaderId === id) this.startFollowing(partition, following, image);
       }
     }
   }
 
   /** The partition's log failed and was repaired: it is fetched again from where it ends now. */
   followAgain(partition: Partition, image: MetadataImage): void {
+    const following = this.following.get(partition);
+    if (!this.closed && following !== undefined) this.startFollowing(partition, following, image);
+  }
+
+  private startFollowing(partition: Partition, following: Following, image: MetadataImage): void {
+    this.following.set(partition, following);
+    // A log that is offline is followed once it works again.
+    if (!partition.log.offline) this.sourceOf(following.leaderId, image)?.follow(partition, following.leaderEpoch);
+  }
+
+  private stopFollowing(partition: Partition): void {
     const before = this.following.get(partition);
-    if (this.closed || before === undefined) return;
-    this.stopFollowing(partition, before.leaderId);
-    this.startFollowing(partition, before.leaderId, before.leaderEpoch, image);
-  }
-
-  private startFollowing(partition: Partition, leaderId: number, leaderEpoch: number, image: MetadataImage): void {
-    this.following.set(partition, { leaderId, leaderEpoch });
-    const source = this.sourceOf(leaderId, image);
-    source?.fetcher.follow({ partition, leaderEpoch, retryAtMs: 0, waitsForMetadata: false, askedOffset: -1 });
-  }
-
-  private stopFollowing(partition: Partition, leaderId: number): void {
+    if (before === undefined) return;
     this.following.delete(partition);
-    const source = this.sources.get(leaderId);
-    if (source === undefined) return;
-    source.fetcher.forget(partition.topicId, partition.index);
-    if (source.fetcher.size > 0) return;
-    source.fetcher.close();
-    this.sources.delete(leaderId);
+    const source = this.sources.get(before.leaderId);
+    source?.forget(partition.topicId, partition.index);
+    if (source === undefined || source.size > 0) return;
+    source.close();
+    this.sources.delete(before.leaderId);
   }
 
-  private sourceOf(leaderId: number, image: MetadataImage): Source | undefined {
+  private sourceOf(leaderId: number, image: MetadataImage): LeaderSource | undefined {
     const known = this.sources.get(leaderId);
     if (known !== undefined) return known;
     const address = this.addressOf(leaderId, image);
     if (address === undefined) return undefined; // applyBrokers() comes back to it
-    const source = { address, fetcher: new ReplicaFetcher(this.options.fetcherOptions(leaderId, address)) };
+    const source = new LeaderSource(address, () => this.options.fetcherOptions(leaderId, address));
     this.sources.set(leaderId, source);
     return source;
   }
@@ -104,7 +109,7 @@ export class ReplicaFetchers {
 
   close(): void {
     this.closed = true;
-    for (const { fetcher } of this.sources.values()) fetcher.close();
+    for (const source of this.sources.values()) source.close();
     this.sources.clear();
     this.following.clear();
   }

@@ -97,6 +97,8 @@ export abstract class LogView {
     supportsEpochBump: boolean,
   ): TransactionVerification | undefined {
     const { producers, around } = this.state;
+    // KAFKA-18042: a producer that is fenced here learns it before anybody is asked.
+    producers.requireEpoch(producerId, producerEpoch);
     if (producers.hasOpenTransaction(producerId, producerEpoch)) return undefined;
     const nowMs = around.clock.monotonicMs();
     return producers.verifications.start(producerId, producerEpoch, firstSequence, supportsEpochBump, nowMs);

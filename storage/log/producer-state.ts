@@ -81,6 +81,11 @@ export class ProducerState {
     return undefined;
   }
 
+  /** @throws KafkaError INVALID_PRODUCER_EPOCH when the producer has a higher epoch here. */
+  requireEpoch(producerId: number, producerEpoch: number): void {
+    checkEpoch(this.producers.get(producerId), producerEpoch);
+  }
+
   /**
    * Holds an end marker against the rules.
    * @param transactionVersion of the marker's writer.

@@ -39,6 +39,8 @@ export interface CrashOptions {
 
 export class SimulatedDisk implements Disk {
   readonly faults: DiskFaults;
+  /** On top of what a sync or a large read takes: a device in trouble. */
+  slowByMs = 0;
   /** Operations so far that change the disk. */
   persistSteps = 0;
   /** How often each operation was asked for. */
@@ -230,6 +232,15 @@ export class SimulatedDisk implements Disk {
     inode.write(position, elsewhere === undefined ? bytes : Buffer.alloc(bytes.length));
   }
 
+  /** The files right in a directory, in the order of their names; none when it is not there. */
+  filesIn(directory: string): [string, SimulatedInode][] {
+    if (this.names.tree.find(directory) === undefined) return [];
+    return this.names.tree
+      .list(directory)
+      .filter(({ kind }) => kind === "file")
+      .map(({ name }) => [name, this.names.tree.file(`${directory}/${name}`)]);
+  }
+
   /** Only for SimulatedFile: counts a step, and fails as the rules say. @throws DiskError, PowerCut. */
   begin(operation: DiskOperation, path: string): void {
     this.mustHavePower();
@@ -257,7 +268,7 @@ export class SimulatedDisk implements Disk {
     this.mustHavePower();
     const run = this.run;
     return new Promise((resolve, reject) => {
-      this.later(`disk ${kind} ${path}`, this.latencyMs(), () => {
+      this.later(`disk ${kind} ${path}`, this.latencyMs() + this.slowByMs, () => {
         if (run !== this.run || this.dead) return;
         try {
           resolve(finish());

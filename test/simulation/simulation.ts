@@ -67,6 +67,11 @@ export class Simulation {
     });
   }
 
+  /** Randomness for a part of the world that is no node. */
+  generator(name: string): SeededRandom {
+    return this.keep(new SeededRandom(this.seed).split(name));
+  }
+
   /** The node's disk, which outlives its incarnations. */
   disk(name: string): SimulatedDisk {
     let disk = this.disks.get(name);

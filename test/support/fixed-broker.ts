@@ -49,6 +49,8 @@ export interface FixedBrokerOptions {
   readonly isr?: IsrPort;
   readonly controller?: ControllerPort;
   readonly configs?: ReadonlyMap<string, string>;
+  /** Finalized levels. */
+  readonly features?: ReadonlyMap<string, number>;
   /** Memory for the newest batches of all logs; 0 and every read goes to the disk. */
   readonly tailBytes?: number;
   /** Fills freed buffers, so that late readers are found. Off for measurements. */
@@ -73,11 +75,14 @@ export class FixedBroker {
   private readonly random = new NodeRandom();
   private readonly compute = new NodeCompute();
   private readonly topicConfigs = new Map<string, ReadonlyMap<string, string>>();
+  private readonly features: ReadonlyMap<string, number>;
   private offset = 0;
 
   constructor(options: FixedBrokerOptions = {}) {
     const clock = options.clock ?? new NodeClock();
     const disk = options.disk ?? new MemoryDisk();
+    const network = options.network ?? new NodeNetwork();
+    this.features = options.features ?? new Map();
     const pool = new BufferPool({ maxIdleBytes: 64 << 20, poison: options.poison ?? true });
     this.pool = pool;
     const around = {
@@ -121,14 +126,16 @@ export class FixedBroker {
         allocateProducerIds: () => Promise.resolve({ firstProducerId: 1000, count: 1000 }),
       },
       isr: options.isr ?? { alterPartition: () => new Later() },
+      rpc: { network, clock, pool, memory: new RequestMemory(DEFAULT_REQUEST_LIMITS.maxRequestBytesOfNode) },
+      interBrokerListener: "PLAINTEXT",
       brokerEpoch: () => 1,
       supportedFeatures: [],
-      emptyImage: imageOf(0, [], [], new Map()),
+      emptyImage: imageOf(0, [], [], new Map(), this.features),
     });
     const limits = DEFAULT_REQUEST_LIMITS;
     this.listener = new RequestListener({
       name: "PLAINTEXT",
-      network: options.network ?? new NodeNetwork(),
+      network,
       environment: { clock, log: SILENT_LOGGER, pool, memory: new RequestMemory(limits.maxRequestBytesOfNode), limits },
       quota: new ConnectionQuota(limits),
       handler: new Dispatcher({
@@ -154,7 +161,7 @@ export class FixedBroker {
   /** Replaces the whole metadata. */
   apply(brokers: readonly BrokerImage[], topics: readonly TopicImage[], reconfigured: readonly string[] = []): void {
     const previous = this.broker.image;
-    const image = imageOf(++this.offset, brokers, topics, this.topicConfigs);
+    const image = imageOf(++this.offset, brokers, topics, this.topicConfigs, this.features);
     const changed = new Set([...image.topicsById.keys(), ...previous.topicsById.keys()]);
     const delta: MetadataDelta = {
       image,
@@ -264,6 +271,7 @@ function imageOf(
   brokers: readonly BrokerImage[],
   topics: readonly TopicImage[],
   topicConfigs: ReadonlyMap<string, ReadonlyMap<string, string>>,
+  features: ReadonlyMap<string, number>,
 ): MetadataImage {
   const configs = new Map(topicConfigs);
   return {
@@ -275,7 +283,7 @@ function imageOf(
     topicsById: new Map(topics.map((topic) => [topic.id, topic])),
     configsOf: (type, name) => (type === ResourceType.TOPIC ? (configs.get(name) ?? NO_CONFIGS) : NO_CONFIGS),
     resourcesWithConfigs: (type) => (type === ResourceType.TOPIC ? [...configs.keys()] : []),
-    features: new Map(),
+    features,
     nextProducerId: 0,
   };
 }

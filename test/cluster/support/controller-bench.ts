@@ -56,6 +56,8 @@ export interface ControllerBenchOptions {
   readonly configs?: Readonly<Record<string, string>>;
   readonly bootstrapRecords?: readonly MetadataRecord[];
   readonly cleanShutdown?: boolean;
+  /** Of the metadata; METADATA_DIRECTORY when left out. */
+  readonly directory?: string;
 }
 
 export class ControllerBench {
@@ -79,7 +81,7 @@ export class ControllerBench {
       },
       settings: layers.settings,
       configs: new NodeConfigSchema(layers),
-      openLog: () => openTestLog(this.machine, layers.settings, cleanShutdown),
+      openLog: () => openTestLog(this.machine, layers.settings, cleanShutdown, options.directory),
       bootstrapRecords: options.bootstrapRecords ?? featureLevelRecords(DEFAULT_FEATURE_LEVELS),
     });
   }
@@ -163,9 +165,10 @@ export function openTestLog(
   around: Machine,
   settings: BrokerConfigLayers["settings"],
   cleanShutdown = false,
+  directory = METADATA_DIRECTORY,
 ): Promise<MetadataLog> {
   return openMetadataLog(around, {
-    directory: METADATA_DIRECTORY,
+    directory,
     directoryId: uuid("metadata-dir"),
     settings,
     cleanShutdown,

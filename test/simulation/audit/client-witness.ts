@@ -1,0 +1,120 @@
+/**
+ * Holds what clients are told against what is true: acknowledgements, reads, ends of logs.
+ *
+ * Owns: V10 and V17 as clients see them, and that an acknowledged record is committed. Leaves to PartitionAudit: what is committed.
+ */
+import type { RecordBatch } from "../../../protocol/records/record-batch.ts";
+import type { ConsumerWitness, ReadMarks } from "../clients/consumer.ts";
+import type { Ledger, SentBatch } from "../clients/ledger.ts";
+import type { ProducerSequence, ProducerWitness } from "../clients/producer.ts";
+import type { Auditor } from "./auditor.ts";
+import { describeBatch, isSameBatch, storedBatch } from "./stored-batch.ts";
+import { Violation } from "./violation.ts";
+
+export class ClientWitness implements ProducerWitness, ConsumerWitness {
+  readonly ledger: Ledger;
+  private readonly auditor: Auditor;
+  private readonly failures: Error[];
+  /** The largest end that ListOffsets has given of each partition. */
+  private readonly ends = new Map<string, number>();
+  private readonly deleted = new Set<string>();
+
+  constructor(ledger: Ledger, auditor: Auditor, failures: Error[]) {
+    this.ledger = ledger;
+    this.auditor = auditor;
+    this.failures = failures;
+  }
+
+  unexpected(error: Error): void {
+    this.failures.push(error);
+  }
+
+  met(error: string): void {
+    this.ledger.met(error);
+  }
+
+  topicIsDeleted(topicId: string): boolean {
+    return this.deleted.has(topicId);
+  }
+
+  topicWasDeleted(topicId: string): void {
+    this.deleted.add(topicId);
+  }
+
+  /** V3: what acks=all promises is committed by the time the client hears of it. */
+  acknowledged(batch: SentBatch, baseOffset: number, sequence: ProducerSequence | undefined): void {
+    this.ledger.acknowledged(batch, baseOffset);
+    const audit = this.auditor.of(batch.topicId, batch.partition);
+    if (audit === undefined || batch.acks !== -1 || baseOffset < 0 || audit.wasUnclean) return;
+    const there = audit.committedAt(baseOffset);
+    const isThere =
+      there !== undefined &&
+      there.baseOffset === baseOffset &&
+      there.lastOffset === baseOffset + batch.values.length - 1 &&
+      (sequence === undefined ||
+        (there.producerId === sequence.producerId &&
+          there.producerEpoch === sequence.producerEpoch &&
+          there.baseSequence === sequence.baseSequence));
+    if (isThere) return;
+    this.failures.push(
+      new Violation(
+        "V3",
+        `${audit.name}: ${batch.producer} is told that ${batch.values.length} records are at ${baseOffset}; there is ${describeBatch(there)} (committed to ${audit.committedEnd})`,
+      ),
+    );
+  }
+
+  sequenceBroken(batch: SentBatch): void {
+    const audit = this.auditor.of(batch.topicId, batch.partition);
+    this.met("sequence broken");
+    if (audit === undefined || audit.wasUnclean) return;
+    this.failures.push(new Violation("V2", `${audit.name}: the leader has lost the sequence of ${batch.producer}`));
+  }
+
+  read(topicId: string, partition: number, batch: RecordBatch, marks: ReadMarks): void {
+    this.ledger.readRecords += batch.recordCount;
+    const audit = this.auditor.of(topicId, partition);
+    if (audit === undefined || audit.wasUnclean) return;
+    const read = storedBatch(batch);
+    const committed = audit.committedAt(read.baseOffset);
+    if (read.lastOffset >= marks.highWatermark) {
+      throw new Violation(
+        "V17",
+        `${marks.consumer} is given ${describeBatch(read)} of ${audit.name}, past its high watermark ${marks.highWatermark}`,
+      );
+    }
+    if (committed !== undefined && isSameBatch(committed, read)) return;
+    throw new Violation(
+      "V1",
+      `${marks.consumer} reads ${describeBatch(read)} of ${audit.name}, committed is ${describeBatch(committed)} of ${audit.committedEnd}`,
+    );
+  }
+
+  moved(topicId: string, partition: number, from: number, why: "truncated" | "out of range", to: number): void {
+    this.met(`consumer position ${why}`);
+    const audit = this.auditor.of(topicId, partition);
+    if (audit === undefined || audit.wasUnclean) return;
+    if (why === "out of range" && from < audit.startOffset && to > from) return;
+    throw new Violation(
+      "V6",
+      `a consumer of ${audit.name} at ${from} is told that its position is ${why}, and goes to ${to} (${audit.startOffset}..${audit.committedEnd})`,
+    );
+  }
+
+  /** V10: the end never goes back, and is not ahead of what is committed. */
+  end(topicId: string, partition: number, offset: number): void {
+    const audit = this.auditor.of(topicId, partition);
+    if (audit === undefined || audit.wasUnclean) return;
+    const key = `${topicId}-${partition}`;
+    const before = this.ends.get(key) ?? 0;
+    this.ends.set(key, Math.max(before, offset));
+    if (offset < before && offset < audit.committedEnd) {
+      this.failures.push(new Violation("V10", `${audit.name}: ListOffsets says ${offset} after ${before}`));
+    }
+    if (offset > audit.committedEnd) {
+      this.failures.push(
+        new Violation("V10", `${audit.name}: ListOffsets says ${offset}, committed is ${audit.committedEnd}`),
+      );
+    }
+  }
+}

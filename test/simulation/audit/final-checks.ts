@@ -1,0 +1,113 @@
+/** What must hold once a run has come to rest: nothing acknowledged is missing, and all replicas have the same bytes. */
+
+import { BatchIterator } from "../../../protocol/records/batch-iterator.ts";
+import { decompressRecords } from "../../../protocol/records/compression.ts";
+import { RecordIterator } from "../../../protocol/records/record-iterator.ts";
+import type { Ledger } from "../clients/ledger.ts";
+import type { SimulatedCluster } from "../world/simulated-cluster.ts";
+import type { Auditor } from "./auditor.ts";
+import { segmentsOnDisk } from "./disk-log.ts";
+import type { PartitionAudit } from "./partition-audit.ts";
+import { Violation } from "./violation.ts";
+
+const MAX_BYTES = 1 << 24;
+
+export function checkEnd(cluster: SimulatedCluster, auditor: Auditor, ledger: Ledger): void {
+  const values = new Map<string, ReadonlyMap<number, string>>();
+  for (const audit of auditor.partitions.values()) {
+    if (audit.topic.startsWith("__")) continue;
+    checkReplicas(cluster, audit);
+    checkProducers(cluster, audit);
+    values.set(`${audit.topicId}-${audit.index}`, valuesOf(cluster, audit));
+  }
+  checkAcknowledged(auditor, ledger, values);
+  checkValues(auditor, ledger, values);
+}
+
+function bytesOf(cluster: SimulatedCluster, audit: PartitionAudit, nodeId: number): Buffer {
+  return Buffer.concat(segmentsOnDisk(cluster.disk(nodeId), `/data/logs/${audit.topic}-${audit.index}`));
+}
+
+/** V14: byte for byte, from where the last of them begins. */
+function checkReplicas(cluster: SimulatedCluster, audit: PartitionAudit): void {
+  const replicas = audit.image?.replicas ?? [];
+  const logs = replicas.map((id) => bytesOf(cluster, audit, id));
+  const shortest = Math.min(...logs.map((bytes) => bytes.length));
+  const [first] = logs;
+  logs.forEach((bytes, index) => {
+    // Segments that retention took from one and not yet from the other lie in front.
+    const same = bytes
+      .subarray(bytes.length - shortest)
+      .equals((first as Buffer).subarray((first as Buffer).length - shortest));
+    if (!same) throw new Violation("V14", `${audit.name}: replicas ${replicas[0]} and ${replicas[index]} differ`);
+  });
+}
+
+/** V19: what replicas know of producers is what the log says. */
+function checkProducers(cluster: SimulatedCluster, audit: PartitionAudit): void {
+  const expected = new Map<number, string>();
+  for (const { producerId, producerEpoch, baseSequence, baseOffset, lastOffset, isControl } of audit.committed) {
+    if (producerId < 0 || isControl) continue;
+    expected.set(producerId, `${producerEpoch}/${baseSequence + lastOffset - baseOffset}`);
+  }
+  for (const id of audit.image?.replicas ?? []) {
+    const log = cluster.node(id).present?.broker.partitions.getById(audit.topicId, audit.index)?.log;
+    const known = new Map(log?.producers().map((one) => [one.producerId, `${one.producerEpoch}/${one.lastSequence}`]));
+    for (const [producerId, state] of expected) {
+      if (known.get(producerId) === state) continue;
+      throw new Violation(
+        "V19",
+        `${audit.name} on ${id}: producer ${producerId} is ${known.get(producerId)}, by the log ${state}`,
+      );
+    }
+  }
+}
+
+/** Every value of the leader's log, by offset. */
+function valuesOf(cluster: SimulatedCluster, audit: PartitionAudit): Map<number, string> {
+  const values = new Map<number, string>();
+  const walk = new BatchIterator(bytesOf(cluster, audit, audit.image?.leader ?? -1));
+  for (let batch = walk.next(); batch !== undefined; batch = walk.next()) {
+    if (!batch.checkCrc()) throw new Violation("V14", `${audit.name}: a wrong CRC at ${batch.baseOffset}`);
+    if (batch.isControl) continue;
+    for (const record of new RecordIterator(batch, decompressRecords(batch, MAX_BYTES))) {
+      values.set(record.offset, record.value?.toString("latin1") ?? "");
+    }
+  }
+  return values;
+}
+
+/** V3, V16: what was acknowledged with acks=all is where it was said to be. */
+function checkAcknowledged(
+  auditor: Auditor,
+  ledger: Ledger,
+  values: ReadonlyMap<string, ReadonlyMap<number, string>>,
+): void {
+  for (const { topicId, partition, offset, value, acks } of ledger.acknowledgements) {
+    const audit = auditor.of(topicId, partition);
+    if (audit === undefined || acks !== -1 || offset < audit.startOffset) continue;
+    if (audit.losses.some(({ fromOffset }) => offset >= fromOffset)) continue;
+    const there = values.get(`${topicId}-${partition}`)?.get(offset);
+    if (there === value) continue;
+    throw new Violation("V3", `${audit.name}: ${value} was acknowledged at ${offset}; there is ${there ?? "nothing"}`);
+  }
+}
+
+/** V2, V7: nothing that was not sent; what idempotent producers sent once, and in order. */
+function checkValues(auditor: Auditor, ledger: Ledger, values: ReadonlyMap<string, ReadonlyMap<number, string>>): void {
+  for (const [key, log] of values) {
+    const audit = auditor.partitions.get(key) as PartitionAudit;
+    const newest = new Map<string, number>();
+    for (const [offset, value] of log) {
+      const sent = ledger.sent.get(value);
+      if (sent === undefined || sent.topicId !== audit.topicId || sent.partition !== audit.index) {
+        throw new Violation("V1", `${audit.name}: nobody sent what is at ${offset}: ${value}`);
+      }
+      if (!sent.idempotent || audit.wasUnclean) continue;
+      const count = Number(value.slice(value.indexOf(":") + 1).replace(/\.+$/, ""));
+      const before = newest.get(sent.producer) ?? -1;
+      if (count <= before) throw new Violation("V2", `${audit.name}: ${value} at ${offset} comes after ${before}`);
+      newest.set(sent.producer, count);
+    }
+  }
+}

@@ -1,0 +1,284 @@
+/**
+ * One partition as somebody sees it who sees every replica at once: what is committed, who may lead, who may have lost what.
+ *
+ * Owns: the committed log (what any leader's high watermark has passed) and the rules about it: it never changes, each leader and each
+ * member of ISR and ELR has all of it, an idempotent producer's batches are in it once and in order.
+ * What may be lost, and nothing else: after an unclean election that the topic allows; and what a power cut took from replicas when
+ * as many as min.insync.replicas of them crashed (killed or without power) before the first was back in the ISR. A controller cannot
+ * tell a crash that took something from one that did not: of all of them it takes the last leader's word (KIP-966).
+ */
+import type { PartitionImage } from "../../../broker/metadata/metadata-image.ts";
+import { addToSequence } from "../../../protocol/records/record-batch.ts";
+import type { ReplicaShadow } from "./replica-shadow.ts";
+import { describeBatch, indexOfOffset, isSameBatch, type StoredBatch } from "./stored-batch.ts";
+import { Violation } from "./violation.ts";
+
+export interface PartitionPromise {
+  readonly minInSyncReplicas: number;
+  readonly allowsUnclean: boolean;
+}
+
+/** Committed records that a run was allowed to lose. */
+export interface Loss {
+  readonly fromOffset: number;
+  readonly atMs: number;
+}
+
+export class PartitionAudit {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly index: number;
+  readonly shadows = new Map<number, ReplicaShadow>();
+  readonly committed: StoredBatch[] = [];
+  /** Exclusive. */
+  committedEnd = 0;
+  /** Below it records are gone on purpose. */
+  startOffset = 0;
+  /** Nodes whose power cut took committed records that they have not got back. */
+  readonly lossy = new Set<number>();
+  /** Nodes that ended without a goodbye and are not back in the ISR. */
+  private readonly crashed = new Set<number>();
+  readonly losses: Loss[] = [];
+  /** Set once it lost what it may lose: zombies of the time before may show what is no more. */
+  wasUnclean = false;
+  image: PartitionImage | undefined;
+  promise: PartitionPromise = { minInSyncReplicas: 1, allowsUnclean: false };
+  private readonly leaders = new Map<number, number>();
+  private newestEpoch = -1;
+  private readonly uncleanEpochs = new Set<number>();
+  private readonly producers = new Map<string, number>();
+  /** How far each replica's log was found to be the committed one. */
+  private readonly checkedTo = new Map<number, number>();
+
+  constructor(topic: string, topicId: string, index: number) {
+    this.topic = topic;
+    this.topicId = topicId;
+    this.index = index;
+  }
+
+  get name(): string {
+    return `${this.topic}-${this.index}`;
+  }
+
+  /** The controller committed a change. */
+  changed(now: PartitionImage, promise: PartitionPromise): void {
+    const before = this.image;
+    this.image = now;
+    this.promise = promise;
+    const { leader, leaderEpoch, partitionEpoch, replicas, inSyncReplicas, eligibleLeaderReplicas } = now;
+    if (before !== undefined && (leaderEpoch < before.leaderEpoch || partitionEpoch < before.partitionEpoch)) {
+      throw new Violation("V15", `${this.name}: epochs go back: ${leaderEpoch}/${partitionEpoch}`);
+    }
+    if (inSyncReplicas.some((id) => !replicas.includes(id))) {
+      throw new Violation("V18", `${this.name}: ISR ${inSyncReplicas} is no part of the replicas ${replicas}`);
+    }
+    if (eligibleLeaderReplicas.some((id) => inSyncReplicas.includes(id))) {
+      throw new Violation(
+        "V18",
+        `${this.name}: ${eligibleLeaderReplicas} are eligible and in sync (${inSyncReplicas})`,
+      );
+    }
+    if (leader >= 0 && !inSyncReplicas.includes(leader)) {
+      throw new Violation("V18", `${this.name}: its leader ${leader} is not in sync (${inSyncReplicas})`);
+    }
+    if (now.leaderRecoveryState === 1) this.uncleanEpochs.add(leaderEpoch);
+  }
+
+  /** A leader's or follower's log or marks moved. @param leaderEpoch undefined for a follower. */
+  looked(shadow: ReplicaShadow, leaderEpoch: number | undefined, cut: boolean): void {
+    const { nodeId } = shadow;
+    if (cut) this.wasCut(shadow);
+    if (leaderEpoch !== undefined) this.leads(shadow, leaderEpoch);
+    const { highWatermark } = shadow;
+    if (highWatermark > shadow.endOffset) {
+      throw new Violation(
+        "V10",
+        `${this.name} on ${nodeId}: high watermark ${highWatermark} past end ${shadow.endOffset}`,
+      );
+    }
+    if (leaderEpoch !== undefined && highWatermark > this.committedEnd) this.commit(shadow, highWatermark, leaderEpoch);
+    this.compare(shadow, Math.min(highWatermark, this.committedEnd));
+    if (leaderEpoch !== undefined) this.startOffset = Math.max(this.startOffset, shadow.startOffset);
+    if (this.lossy.size > 0 && this.lossy.has(nodeId) && this.holdsAll(shadow)) this.lossy.delete(nodeId);
+  }
+
+  /** V18: whoever may be elected has what is committed. @param counts whether the node's registration is of its present life. */
+  checkCandidates(counts: (nodeId: number) => boolean): void {
+    const { image } = this;
+    if (image === undefined || this.wasUnclean || this.lossIsExcused) return;
+    for (const id of [...image.inSyncReplicas, ...image.eligibleLeaderReplicas]) {
+      const shadow = this.shadows.get(id);
+      if (shadow === undefined ? this.committedEnd <= this.startOffset : this.holdsAll(shadow)) {
+        if (this.crashed.has(id) && counts(id) && image.inSyncReplicas.includes(id)) this.crashed.delete(id);
+        continue;
+      }
+      if (this.lossy.has(id) || !counts(id)) continue;
+      const has = shadow === undefined ? "nothing" : `${shadow.startOffset}..${shadow.endOffset}`;
+      throw new Violation(
+        "V18",
+        `${this.name}: ${id} may lead (ISR ${image.inSyncReplicas}, ELR ${image.eligibleLeaderReplicas}) and has ${has}, ` +
+          `but ${this.committedEnd} is committed`,
+      );
+    }
+  }
+
+  /** The node lost its power: its disk is what it is. Returns whether committed records are gone from it. */
+  powerWasCut(nodeId: number): boolean {
+    const shadow = this.shadows.get(nodeId);
+    if (shadow === undefined) return false;
+    shadow.readDisk();
+    this.checkedTo.delete(nodeId);
+    if (this.holdsAll(shadow)) return false;
+    this.lossy.add(nodeId);
+    return true;
+  }
+
+  /** The node's life ended without a goodbye. */
+  hasCrashed(nodeId: number): void {
+    if (this.image?.replicas.includes(nodeId) === true) this.crashed.add(nodeId);
+  }
+
+  private get lossIsExcused(): boolean {
+    return this.lossy.size > 0 && this.crashed.size >= this.promise.minInSyncReplicas;
+  }
+
+  /** The committed batch at an offset. */
+  committedAt(offset: number): StoredBatch | undefined {
+    if (offset >= this.committedEnd) return undefined;
+    const batch = this.committed[indexOfOffset(this.committed, offset)];
+    return batch !== undefined && batch.baseOffset <= offset ? batch : undefined;
+  }
+
+  holdsAll(shadow: ReplicaShadow): boolean {
+    const end = this.compare(shadow, this.committedEnd, false);
+    return end >= this.committedEnd || this.committedEnd <= this.startOffset;
+  }
+
+  /** The log was opened anew: what it has is looked at from the start. */
+  wasOpened(nodeId: number): void {
+    this.checkedTo.delete(nodeId);
+  }
+
+  private leads(shadow: ReplicaShadow, leaderEpoch: number): void {
+    const { nodeId } = shadow;
+    const known = this.leaders.get(leaderEpoch);
+    if (known === nodeId) return;
+    if (known !== undefined) {
+      throw new Violation("V15", `${this.name}: ${known} and ${nodeId} both lead in epoch ${leaderEpoch}`);
+    }
+    this.leaders.set(leaderEpoch, nodeId);
+    this.newestEpoch = Math.max(this.newestEpoch, leaderEpoch);
+    if (this.holdsAll(shadow)) return;
+    const end = this.checkedTo.get(nodeId) ?? this.startOffset;
+    if (!this.mayLose(leaderEpoch)) {
+      throw new Violation(
+        "V3",
+        `${this.name}: ${nodeId} leads epoch ${leaderEpoch} without ${end}..${this.committedEnd} of what is committed ` +
+          `(it has ${describeBatch(shadow.at(end))} where ${describeBatch(this.committedAt(end))} was)`,
+      );
+    }
+    this.lose(end);
+  }
+
+  /** The elections of epochs since the last leader that was seen: one of them may have been unclean. */
+  private mayLose(leaderEpoch: number): boolean {
+    if (this.lossIsExcused) return true;
+    if (!this.promise.allowsUnclean) return false;
+    for (let epoch = leaderEpoch; epoch >= 0; epoch--) {
+      if (this.uncleanEpochs.has(epoch)) return true;
+      if (epoch < leaderEpoch && this.leaders.has(epoch)) return false;
+    }
+    return false;
+  }
+
+  private lose(fromOffset: number): void {
+    this.losses.push({ fromOffset, atMs: this.nowMs() });
+    this.wasUnclean = true;
+    this.committed.length = indexOfOffset(this.committed, fromOffset);
+    this.committedEnd = fromOffset;
+    for (const [id, to] of this.checkedTo) this.checkedTo.set(id, Math.min(to, fromOffset));
+    this.producers.clear();
+    for (const batch of this.committed) this.noteSequence(batch, false);
+  }
+
+  nowMs: () => number = () => 0;
+
+  private commit(shadow: ReplicaShadow, highWatermark: number, leaderEpoch: number): void {
+    const isDeposed = leaderEpoch < this.newestEpoch;
+    // After an unclean election a deposed leader may go on believing for a while.
+    if (isDeposed && this.wasUnclean) return;
+    if (isDeposed) {
+      const successor = this.shadows.get(this.leaders.get(this.newestEpoch) ?? -1);
+      for (const batch of shadow.between(Math.max(this.committedEnd, this.startOffset), highWatermark)) {
+        const there = successor?.at(batch.baseOffset);
+        if (there !== undefined && isSameBatch(there, batch)) continue;
+        if (this.mayLose(this.newestEpoch)) return;
+        throw new Violation(
+          "V3",
+          `${this.name}: ${shadow.nodeId}, deposed, commits ${describeBatch(batch)} where ${describeBatch(there)} is`,
+        );
+      }
+    }
+    const from = Math.max(this.committedEnd, shadow.startOffset);
+    for (const batch of shadow.between(from, highWatermark)) {
+      if (batch.lastOffset < this.committedEnd) continue;
+      const last = this.committed[this.committed.length - 1];
+      if (last !== undefined && batch.leaderEpoch < last.leaderEpoch) {
+        throw new Violation("V15", `${this.name}: ${describeBatch(batch)} after ${describeBatch(last)}`);
+      }
+      this.noteSequence(batch, true);
+      this.committed.push(batch);
+    }
+    this.committedEnd = highWatermark;
+  }
+
+  /** V2, V7: an idempotent producer's batches are there once, in order, without a gap. */
+  private noteSequence(batch: StoredBatch, checks: boolean): void {
+    const { producerId, producerEpoch, baseSequence } = batch;
+    if (producerId < 0 || batch.isControl) return;
+    const key = `${producerId}/${producerEpoch}`;
+    const expected = this.producers.get(key);
+    if (checks && !this.wasUnclean && baseSequence !== (expected ?? 0)) {
+      const what = expected !== undefined && baseSequence < expected ? "V2" : "V7";
+      throw new Violation(
+        what,
+        `${this.name}: producer ${key} has sequence ${baseSequence} at ${describeBatch(batch)}, not ${expected ?? 0}`,
+      );
+    }
+    const count = batch.lastOffset - batch.baseOffset + 1;
+    this.producers.set(key, addToSequence(baseSequence, count));
+  }
+
+  /** V1, V14: what a replica has below its high watermark is what is committed. Returns how far it is. */
+  private compare(shadow: ReplicaShadow, to: number, mustBe = true): number {
+    const { nodeId } = shadow;
+    const from = Math.max(this.checkedTo.get(nodeId) ?? 0, shadow.startOffset, this.startOffset);
+    let same = from;
+    for (const batch of shadow.between(from, to)) {
+      const expected = this.committedAt(batch.baseOffset) ?? this.committedAt(from);
+      if (expected === undefined || !isSameBatch(expected, batch)) {
+        if (!mustBe || this.wasUnclean) break;
+        throw new Violation(
+          "V1",
+          `${this.name} on ${nodeId}: has ${describeBatch(batch)}, committed is ${describeBatch(expected)}`,
+        );
+      }
+      same = batch.lastOffset + 1;
+    }
+    this.checkedTo.set(nodeId, same);
+    return same;
+  }
+
+  /** A replica cut its log: never what is committed. */
+  private wasCut(shadow: ReplicaShadow): void {
+    const { nodeId, endOffset } = shadow;
+    const checked = this.checkedTo.get(nodeId) ?? 0;
+    if (checked <= endOffset) return;
+    this.checkedTo.set(nodeId, endOffset);
+    if (this.wasUnclean || this.lossIsExcused || checked <= this.startOffset) return;
+    throw new Violation(
+      "V3",
+      `${this.name}: ${nodeId} cuts its log at ${endOffset}, but ${checked} of it was committed`,
+    );
+  }
+}

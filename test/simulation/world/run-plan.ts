@@ -1,0 +1,159 @@
+/**
+ * One run of a plan: a cluster under load while faults happen, then healed, then held against what it promised.
+ *
+ * Owns: the two phases and their bounds. Leaves to Auditor what must hold at every moment, to final-checks what must hold at the end.
+ */
+import { ErrorCode, errorName } from "../../../protocol/error-codes.ts";
+import { CreateTopics } from "../../../protocol/messages/topics.ts";
+import { Auditor, type ReplicaCounts } from "../audit/auditor.ts";
+import { ClientWitness } from "../audit/client-witness.ts";
+import { checkEnd } from "../audit/final-checks.ts";
+import { Admin } from "../clients/admin.ts";
+import type { ClientEnvironment } from "../clients/cluster-client.ts";
+import { Consumer } from "../clients/consumer.ts";
+import { Ledger } from "../clients/ledger.ts";
+import { Producer } from "../clients/producer.ts";
+import { Simulation } from "../simulation.ts";
+import { whyNotConverged } from "./convergence.ts";
+import { FaultRunner } from "./fault-runner.ts";
+import type { Plan } from "./plan.ts";
+import { SimulatedCluster, type SimulatedClusterOptions } from "./simulated-cluster.ts";
+
+export interface RunResult {
+  readonly hash: string;
+  readonly events: number;
+  readonly simulatedMs: number;
+  readonly ackedRecords: number;
+  readonly readRecords: number;
+  readonly replicas: ReplicaCounts;
+  readonly faults: ReadonlyMap<string, number>;
+  readonly errors: ReadonlyMap<string, number>;
+  readonly losses: number;
+}
+
+export interface RunOptions {
+  readonly log?: SimulatedClusterOptions["log"];
+  /** Given the cluster before it starts: for scripted faults and injected bugs. */
+  readonly prepare?: (cluster: SimulatedCluster) => void;
+}
+
+/** A failure of a run, with when it came. */
+export class RunFailure extends Error {
+  override readonly name = "RunFailure";
+  readonly atMs: number;
+  readonly event: number;
+
+  constructor(cause: Error, atMs: number, event: number) {
+    super(`${cause.message} (at ${atMs.toFixed(1)} ms, event ${event})`, { cause });
+    this.atMs = atMs;
+    this.event = event;
+  }
+}
+
+/** Time for a cluster without faults to be whole again. */
+const CONVERGE_MS = 90_000;
+/** Load on a healed cluster, so that it is seen to serve. */
+const HEALED_LOAD_MS = 10_000;
+const LOOK_EVERY_MS = 500;
+
+/** Runs a plan. @throws RunFailure. */
+export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<RunResult> {
+  const simulation = new Simulation({ seed: plan.seed, latencyMs: plan.diskLatencyMs });
+  const { scheduler } = simulation;
+  try {
+    return await new Run(simulation, plan, options).run();
+  } catch (error) {
+    throw new RunFailure(error as Error, scheduler.nowMs, scheduler.eventCount);
+  }
+}
+
+class Run {
+  private readonly simulation: Simulation;
+  private readonly plan: Plan;
+  private readonly cluster: SimulatedCluster;
+  private readonly auditor: Auditor;
+  private readonly ledger = new Ledger();
+  private readonly witness: ClientWitness;
+  private producers: Producer[] = [];
+  private consumers: Consumer[] = [];
+
+  constructor(simulation: Simulation, plan: Plan, options: RunOptions) {
+    this.simulation = simulation;
+    this.plan = plan;
+    const { nodes, settings, fastDetection, delays, habits } = plan;
+    this.cluster = new SimulatedCluster(simulation, {
+      ...{ nodes, settings, fastDetection, delays, habits },
+      ...(options.log === undefined ? {} : { log: options.log }),
+    });
+    options.prepare?.(this.cluster);
+    this.auditor = new Auditor(this.cluster);
+    this.witness = new ClientWitness(this.ledger, this.auditor, this.cluster.failures);
+  }
+
+  async run(): Promise<RunResult> {
+    const { simulation, plan, cluster } = this;
+    const { scheduler } = simulation;
+    await scheduler.until(cluster.running.start());
+    const admin = new Admin(this.clientNamed("admin"));
+    await scheduler.until(this.createTopics(admin));
+    this.producers = plan.producers.map(
+      (options, index) => new Producer(this.clientNamed(`p${index}`), options, this.witness),
+    );
+    this.consumers = plan.consumers.map(
+      (options, index) => new Consumer(this.clientNamed(`c${index}`), options, this.witness),
+    );
+    for (const client of [...this.producers, ...this.consumers]) client.start();
+    const clients = [...this.producers.map((_, i) => `p${i}`), ...this.consumers.map((_, i) => `c${i}`)];
+    const faults = new FaultRunner(cluster, this.auditor, clients);
+    const startMs = scheduler.nowMs;
+    faults.schedule(plan.faults.map((fault) => ({ ...fault, atMs: fault.atMs + startMs })));
+    await scheduler.advance(plan.durationMs);
+    faults.heal();
+    await scheduler.advance(HEALED_LOAD_MS);
+    for (const producer of this.producers) producer.finish();
+    await this.converge();
+    this.auditor.lookAtAll();
+    checkEnd(cluster, this.auditor, this.ledger);
+    for (const client of [...this.producers, ...this.consumers]) client.close();
+    admin.close();
+    const losses = [...this.auditor.partitions.values()].reduce((sum, { losses }) => sum + losses.length, 0);
+    const simulatedMs = scheduler.nowMs;
+    cluster.running.kill();
+    return {
+      ...{ hash: scheduler.hash, events: scheduler.eventCount, simulatedMs, losses },
+      ...{ ackedRecords: this.ledger.ackedRecords, readRecords: this.ledger.readRecords },
+      ...{ replicas: this.auditor.counts, faults: faults.counts, errors: this.ledger.errors },
+    };
+  }
+
+  private clientNamed(name: string): ClientEnvironment {
+    const { machine, host } = this.cluster.clientMachine(name);
+    const { clock, random } = machine;
+    return { name, clock, random, network: host, pool: this.cluster.pool, bootstrap: this.cluster.bootstrap };
+  }
+
+  private async createTopics(admin: Admin): Promise<void> {
+    const topics = this.plan.topics.map(({ name, partitions, replicationFactor, configs }) => ({
+      ...{ name, numPartitions: partitions, replicationFactor, assignments: [] },
+      configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
+    }));
+    const request = { topics, timeoutMs: 5000, validateOnly: false };
+    const { topics: answers } = await admin.ask(CreateTopics, 7, request, () => true);
+    for (const { name, errorCode, errorMessage } of answers) {
+      if (errorCode === ErrorCode.NONE) continue;
+      throw new Error(`creating ${name}: ${errorName(errorCode) ?? errorCode} ${errorMessage ?? ""}`);
+    }
+  }
+
+  /** D13: without faults everything comes to rest, within a bound. */
+  private async converge(): Promise<void> {
+    const { scheduler } = this.simulation;
+    const deadlineMs = scheduler.nowMs + CONVERGE_MS;
+    for (;;) {
+      const why = whyNotConverged(this.cluster, this.auditor, this.producers, this.consumers);
+      if (why === undefined) return;
+      if (scheduler.nowMs > deadlineMs) throw new Error(`V9: not whole ${CONVERGE_MS} ms after all was healed: ${why}`);
+      await scheduler.advance(LOOK_EVERY_MS);
+    }
+  }
+}
