@@ -6,6 +6,7 @@
  */
 import type { Clock, Timer } from "../storage/clock.ts";
 import type { LogConfig } from "../storage/log-config.ts";
+import type { DirectoryDescription } from "../storage/log-directories-options.ts";
 import type { Logger } from "../storage/logger.ts";
 import type { PartitionLog } from "../storage/partition-log.ts";
 import type { Random } from "../storage/random.ts";
@@ -38,6 +39,7 @@ import { TransactionVerifier } from "./transactions/transaction-verifier.ts";
 /** The logs of this node, as a broker whose metadata changes needs them. */
 export interface BrokerLogs extends LogStore {
   updateConfig(topic: string, config: LogConfig): void;
+  describe(): readonly DirectoryDescription[];
 }
 
 export interface BrokerNodeOptions {
@@ -143,6 +145,10 @@ export class BrokerNode implements Broker {
   /** Live: the dynamic layers show in it. */
   get settings(): BrokerConfig {
     return this.config.settings;
+  }
+
+  logDirectories(): readonly DirectoryDescription[] {
+    return this.options.logs.describe();
   }
 
   features(): NodeFeatures {

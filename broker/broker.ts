@@ -2,6 +2,7 @@
  * One node's data plane: what handlers reach for. Put together by cluster/node.ts.
  */
 import type { Clock } from "../storage/clock.ts";
+import type { DirectoryDescription } from "../storage/log-directories-options.ts";
 import type { Random } from "../storage/random.ts";
 import type { BrokerConfigLayers } from "./config/broker-config-layers.ts";
 import type { LoggerLevels } from "./config/logger-levels.ts";
@@ -41,6 +42,8 @@ export interface Broker {
   /** The cluster as this broker knows it now. */
   readonly image: MetadataImage;
   readonly partitions: PartitionTable;
+  /** Where its logs lie, those included whose partitions are not held (any more). */
+  logDirectories(): readonly DirectoryDescription[];
   readonly fetchSessions: FetchSessionCache;
   readonly controller: ControllerPort;
   readonly autoTopics: AutoTopicCreation;

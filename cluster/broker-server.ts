@@ -87,6 +87,7 @@ export class BrokerServer {
         obtain: (topic, partition, topicId) => logs.obtain(topic, partition, topicId),
         remove: (topic, partition, topicId) => logs.remove(topic, partition, topicId),
         updateConfig: (topic) => logs.updateConfigs(topic),
+        describe: () => logs.describe(),
       },
       controller: link.port(() => this.identity),
       isr: this.isr,

@@ -22,6 +22,7 @@ import { OffsetCommit, OffsetDelete, OffsetFetch } from "../../protocol/messages
 import { DeleteGroups, DescribeGroups, ListGroups } from "../../protocol/messages/groups-admin.ts";
 import { InitProducerId } from "../../protocol/messages/init-producer-id.ts";
 import { ListOffsets } from "../../protocol/messages/list-offsets.ts";
+import { DescribeLogDirs } from "../../protocol/messages/log-dirs.ts";
 import { DescribeCluster, DescribeTopicPartitions, Metadata } from "../../protocol/messages/metadata.ts";
 import { OffsetForLeaderEpoch } from "../../protocol/messages/offset-for-leader-epoch.ts";
 import { Produce } from "../../protocol/messages/produce.ts";
@@ -56,6 +57,7 @@ import { handleOffsetCommit, handleOffsetDelete, handleOffsetFetch } from "./gro
 import { handleDeleteGroups, handleDescribeGroups, handleListGroups } from "./groups-admin.ts";
 import { handleInitProducerId } from "./init-producer-id.ts";
 import { handleListOffsets } from "./list-offsets.ts";
+import { handleDescribeLogDirs } from "./log-dirs.ts";
 import { handleMetadata } from "./metadata.ts";
 import { handleOffsetForLeaderEpoch } from "./offset-for-leader-epoch.ts";
 import { handleProduce } from "./produce.ts";
@@ -95,6 +97,7 @@ export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
   serve(TxnOffsetCommit, handleTxnOffsetCommit),
   serve(DescribeConfigs, handleDescribeConfigs),
   serve(AlterConfigs, handleAlterConfigs),
+  serve(DescribeLogDirs, handleDescribeLogDirs),
   serve(CreatePartitions, forwarding(CreatePartitions)),
   serve(DeleteGroups, handleDeleteGroups),
   serve(IncrementalAlterConfigs, handleIncrementalAlterConfigs),

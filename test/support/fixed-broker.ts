@@ -120,6 +120,12 @@ export class FixedBroker {
         updateConfig: (topic, config) => {
           for (const log of this.logs.values()) if (log.topic === topic) log.updateConfig(config);
         },
+        describe: () => [
+          {
+            ...{ path: "/data", directoryId: DirectoryId.UNASSIGNED, isOffline: false, ...disk.volume("/data") },
+            logs: [...this.logs.values()],
+          },
+        ],
       },
       controller: options.controller ?? {
         forward: () => Promise.reject(new KafkaError(ErrorCode.REQUEST_TIMED_OUT)),

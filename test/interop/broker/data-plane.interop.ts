@@ -5,6 +5,7 @@ import { fetchCases } from "../../broker/handlers/fetch-cases.ts";
 import { fetchSessionCases } from "../../broker/handlers/fetch-session-cases.ts";
 import { idempotenceCases } from "../../broker/handlers/idempotence-cases.ts";
 import { listOffsetsCases } from "../../broker/handlers/list-offsets-cases.ts";
+import { logDirsCases } from "../../broker/handlers/log-dirs-cases.ts";
 import { metadataCases } from "../../broker/handlers/metadata-cases.ts";
 import { produceCases } from "../../broker/handlers/produce-cases.ts";
 import type { DataPlane } from "../../support/data-plane.ts";
@@ -27,5 +28,6 @@ describeWith("Apache Kafka answers as our tests say it does", kafka, (there) => 
   describe("fetch sessions", () => fetchSessionCases(() => plane));
   describe("ListOffsets", () => listOffsetsCases(() => plane));
   describe("Metadata", () => metadataCases(() => plane));
+  describe("DescribeLogDirs", () => logDirsCases(() => plane));
   describe("the rest", () => adminCases(() => plane));
 });
