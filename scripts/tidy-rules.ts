@@ -107,6 +107,59 @@ export const noTicketNumbers: Rule = (files) =>
       : [],
   );
 
+const SCENARIOS = "docs/scenarios.md";
+/** `- **R12** What happens. *Later: the part that is not built yet.*` */
+const SCENARIO = /^- \*\*([BDRV]\d+)\*\* (?:.*\n {2})*.*?(\*Later: [^*\n]+\*)?$/gm;
+/** What a test's name opens with: "R3: ...", "B52, B54: ...", "R1-R8: ..."; checkers name what is violated, alone or before a text. */
+const CITATION = /(?<=["'`] ?|; )([BDRV]\d{1,3}(?:(?:-|, | and | to )[BDRV]?\d{1,3})*)(?=[:"'`]|\s[^\s])/g;
+
+/**
+ * What a test names is a scenario of docs/scenarios.md, and each R and B there has a test that names it, unless it is for
+ * later. Those that no test names are one warning.
+ */
+export const scenariosAreCited: Rule = (files) => {
+  const document = files.find(({ path }) => path === SCENARIOS);
+  if (document === undefined) return [{ path: SCENARIOS, problem: "missing: tests name the scenarios it lists" }];
+  const findings: Finding[] = [];
+  const known = new Set<string>();
+  const awaited = new Set<string>();
+  for (const { index, 1: number = "", 2: later } of document.text.matchAll(SCENARIO)) {
+    const line = document.text.slice(0, index).split("\n").length;
+    if (known.has(number)) findings.push({ path: SCENARIOS, line, problem: `${number} stands there twice` });
+    known.add(number);
+    if (later === undefined && /^[BR]/.test(number)) awaited.add(number);
+  }
+  for (const file of files) {
+    if (!file.path.startsWith("test/") || !isCode(file.path)) continue;
+    for (const { index, 1: citation = "" } of file.text.matchAll(CITATION)) {
+      for (const number of scenarioNumbers(citation)) {
+        awaited.delete(number);
+        if (known.has(number)) continue;
+        const line = file.text.slice(0, index).split("\n").length;
+        findings.push({ path: file.path, line, problem: `${number} is no scenario of ${SCENARIOS}` });
+      }
+    }
+  }
+  if (awaited.size > 0)
+    findings.push({ path: SCENARIOS, problem: `no test names ${[...awaited].join(" ")}`, warning: true });
+  return findings;
+};
+
+/** "R1-R3, B7" and "R1-3, B7" name four. */
+function scenarioNumbers(citation: string): string[] {
+  const numbers: string[] = [];
+  let letter = "";
+  let from = 0;
+  for (const [, separator, kind, digits] of citation.matchAll(/(-| to |, | and |)([BDRV]?)(\d+)/g)) {
+    if (kind !== "") letter = kind ?? letter;
+    const number = Number(digits);
+    const first = separator === "-" || separator === " to " ? from + 1 : number;
+    for (let each = first; each <= number; each++) numbers.push(`${letter}${each}`);
+    from = number;
+  }
+  return numbers;
+}
+
 export const TIDY_RULES: readonly Rule[] = [
   foldersHaveReadmes,
   filesHaveHeads,
@@ -116,6 +169,7 @@ export const TIDY_RULES: readonly Rule[] = [
   nothingUnfinished,
   noMachinePaths,
   noTicketNumbers,
+  scenariosAreCited,
 ];
 
 function matches({ path, text }: ProjectFile, pattern: RegExp, problem: string): Finding[] {

@@ -117,3 +117,54 @@ describe("words", () => {
     expect(rules.noTicketNumbers(files({ "broker/a.ts": "// KIP-320, R12, KAFKA-9000\n" }))).toEqual([]);
   });
 });
+
+describe("scenarios", () => {
+  const document = [
+    "# Scenarios",
+    "- **V1** What always holds.",
+    "- **R1** One thing.",
+    "- **R2** A thing that takes",
+    "  two lines.",
+    "- **R3** Another, which takes",
+    "  two lines as well. *Later: quotas.*",
+    "- **B1** Bytes. *Later: security (TLS).*",
+    "- **B2** Other bytes.",
+    "",
+  ].join("\n");
+  const cited = (...names: string[]): ReturnType<typeof rules.scenariosAreCited> =>
+    rules.scenariosAreCited(
+      files({
+        "docs/scenarios.md": document,
+        "test/a.test.ts": `import a;\n${names.map((name) => `test(${JSON.stringify(name)}, () => {});`).join("\n")}\n`,
+      }),
+    );
+
+  it("are all cited, alone, in lists and in ranges, save those for later", () => {
+    expect(cited("R1: one", "R2: two", "B2: bytes")).toEqual([]);
+    expect(cited("R1-R2: both", "B2: bytes")).toEqual([]);
+    expect(cited("R1, R2 and B2: all")).toEqual([]);
+    expect(cited("R1 to 2: both", "first something; B2: then bytes")).toEqual([]);
+  });
+
+  it("that no test names are one warning", () => {
+    expect(cited("R2: two")).toEqual([{ path: "docs/scenarios.md", problem: "no test names R1 B2", warning: true }]);
+    expect(cited("what R1: and B2: are about is not a citation", "R2: two")).toMatchObject([
+      { problem: "no test names R1 B2" },
+    ]);
+  });
+
+  it("that no document knows are errors, where they stand", () => {
+    expect(cited("R1-R2: both", "B2: bytes", "R4: a number made up")).toEqual([
+      { path: "test/a.test.ts", line: 4, problem: "R4 is no scenario of docs/scenarios.md" },
+    ]);
+    expect(cited("R1-R2: both", "B2: bytes", "V2")).toMatchObject([{ line: 4 }]);
+  });
+
+  it("stand in the document, once", () => {
+    expect(rules.scenariosAreCited(files({ "test/a.test.ts": "" }))).toHaveLength(1);
+    const twice = files({ "docs/scenarios.md": "- **V1** One.\n- **V1** Two.\n" });
+    expect(rules.scenariosAreCited(twice)).toEqual([
+      { path: "docs/scenarios.md", line: 2, problem: "V1 stands there twice" },
+    ]);
+  });
+});
