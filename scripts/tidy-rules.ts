@@ -111,7 +111,7 @@ const SCENARIOS = "docs/scenarios.md";
 /** `- **R12** What happens. *Later: the part that is not built yet.*` */
 const SCENARIO = /^- \*\*([BDRV]\d+)\*\* (?:.*\n {2})*.*?(\*Later: [^*\n]+\*)?$/gm;
 /** What a test's name opens with: "R3: ...", "B52, B54: ...", "R1-R8: ..."; checkers name what is violated, alone or before a text. */
-const CITATION = /(?<=["'`] ?|; )([BDRV]\d{1,3}(?:(?:-|, | and | to )[BDRV]?\d{1,3})*)(?=[:"'`]|\s[^\s])/g;
+const CITATION = /(?<=["'`] ?|[,;] )([BDRV]\d{1,3}(?:(?:-|, | and | to )[BDRV]?\d{1,3})*)(?=[:"'`]|\s[^\s])/g;
 
 /**
  * What a test names is a scenario of docs/scenarios.md, and each R and B there has a test that names it, unless it is for
