@@ -21,6 +21,8 @@ export type Codec = (typeof CODECS)[number];
 export interface GroupView {
   /** Stable, Empty, PreparingRebalance, ... */
   readonly state: string;
+  /** Of the members, in the order of their assignments. */
+  readonly memberIds: readonly string[];
   /** The partitions of each member, ascending. */
   readonly assignments: readonly (readonly number[])[];
 }
@@ -96,20 +98,34 @@ export class ClusterProbe {
     const client = await this.coordinator(groupId);
     const { groups } = await client.request(DescribeGroups, 4, { groups: [groupId] });
     const group = groups[0];
-    if (group === undefined || group.errorCode !== 0) return { state: `error ${group?.errorCode}`, assignments: [] };
+    if (group === undefined || group.errorCode !== 0)
+      return { state: `error ${group?.errorCode}`, memberIds: [], assignments: [] };
     return {
       state: group.groupState,
+      memberIds: group.members.map(({ memberId }) => memberId),
       assignments: group.members.map((member) => partitionsOf(member.memberAssignment)),
     };
   }
 
   /** The sum of a group's committed offsets on a topic; partitions without one count as 0. */
   async committed(groupId: string, topic: string): Promise<number> {
+    const offsets = await this.committedOffsets(groupId, topic);
+    return [...offsets.values()].reduce((sum, offset) => sum + Math.max(0, offset), 0);
+  }
+
+  /** A group's committed offset of each partition of a topic; -1 where there is none. @throws Error an error is answered. */
+  async committedOffsets(groupId: string, topic: string): Promise<Map<number, number>> {
     const client = await this.coordinator(groupId);
     const partitionIndexes = [...(await this.leaders(topic)).keys()];
     const answer = await client.request(OffsetFetch, 5, { groupId, topics: [{ name: topic, partitionIndexes }] });
-    const offsets = answer.topics.flatMap((t) => t.partitions.map((p) => Math.max(0, p.committedOffset)));
-    return offsets.reduce((sum, offset) => sum + offset, 0);
+    if (answer.errorCode !== 0) throw new Error(`OffsetFetch ${groupId}: error ${answer.errorCode}`);
+    const partitions = answer.topics.flatMap((t) => t.partitions);
+    return new Map(partitions.map((p) => [p.partitionIndex, p.committedOffset]));
+  }
+
+  /** The node that coordinates a group. */
+  async coordinatorId(groupId: string): Promise<number> {
+    return (await this.findCoordinator(groupId)).nodeId;
   }
 
   /** Asks again until it holds. @throws Error with what was waited for, and what was last seen. */
@@ -141,7 +157,7 @@ export class ClusterProbe {
 
   /** Address of the leader of each partition. */
   private async leaders(topic: string): Promise<Map<number, string>> {
-    const client = await this.connect(this.bootstrapServers.split(",")[0] as string);
+    const client = await this.anyBroker();
     const metadata = await client.request(Metadata, 5, { topics: [{ name: topic }], allowAutoTopicCreation: false });
     const addresses = new Map(metadata.brokers.map((broker) => [broker.nodeId, `${broker.host}:${broker.port}`]));
     const partitions = metadata.topics[0]?.partitions ?? [];
@@ -154,29 +170,47 @@ export class ClusterProbe {
   }
 
   private async controller(): Promise<WireClient> {
-    const client = await this.connect(this.bootstrapServers.split(",")[0] as string);
+    const client = await this.anyBroker();
     const metadata = await client.request(Metadata, 5, { topics: [], allowAutoTopicCreation: false });
     const broker = metadata.brokers.find(({ nodeId }) => nodeId === metadata.controllerId) ?? metadata.brokers[0];
     return this.connect(`${broker?.host}:${broker?.port}`);
   }
 
   private async coordinator(groupId: string): Promise<WireClient> {
-    const client = await this.connect(this.bootstrapServers.split(",")[0] as string);
-    let address = "";
-    await this.until(`a coordinator of ${groupId}`, async () => {
-      const found = await client.request(FindCoordinator, 2, { key: groupId, keyType: 0 });
-      address = `${found.host}:${found.port}`;
-      return found.errorCode === 0;
-    });
-    return this.connect(address);
+    const { host, port } = await this.findCoordinator(groupId);
+    return this.connect(`${host}:${port}`);
   }
 
-  private connect(address: string): Promise<WireClient> {
-    let connection = this.connections.get(address);
-    if (connection === undefined) {
-      connection = WireClient.connect(address);
-      this.connections.set(address, connection);
+  private async findCoordinator(groupId: string): Promise<{ nodeId: number; host: string; port: number }> {
+    let found = { nodeId: -1, host: "", port: -1 };
+    await this.until(`a coordinator of ${groupId}`, async () => {
+      const client = await this.anyBroker();
+      const answer = await client.request(FindCoordinator, 2, { key: groupId, keyType: 0 });
+      found = { nodeId: answer.nodeId, host: answer.host, port: answer.port };
+      return answer.errorCode === 0;
+    });
+    return found;
+  }
+
+  /** The first of the bootstrap servers that is there. */
+  private async anyBroker(): Promise<WireClient> {
+    let failure: unknown;
+    for (const address of this.bootstrapServers.split(",")) {
+      try {
+        return await this.connect(address);
+      } catch (error) {
+        failure = error;
+      }
     }
+    throw failure;
+  }
+
+  private async connect(address: string): Promise<WireClient> {
+    const known = await this.connections.get(address);
+    if (known?.isClosed === false) return known;
+    const connection = WireClient.connect(address);
+    this.connections.set(address, connection);
+    connection.catch(() => this.connections.delete(address));
     return connection;
   }
 }

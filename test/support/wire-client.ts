@@ -57,6 +57,11 @@ export class WireClient {
     return decode(api.response as Message, version, reader) as Decode<A["response"]>;
   }
 
+  /** No request will be answered any more. */
+  get isClosed(): boolean {
+    return this.socket.destroyed;
+  }
+
   close(): void {
     this.socket.destroy();
   }

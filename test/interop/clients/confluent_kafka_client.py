@@ -1,5 +1,6 @@
 """confluent-kafka (librdkafka) behind the arguments that program-client.ts describes."""
 
+import os
 import sys
 import threading
 
@@ -46,7 +47,14 @@ def read(bootstrap, topic, count):
 def join(bootstrap, topic, group):
     leaving = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), leaving.set()), daemon=True).start()
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest"})
+    settings = {"bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest"}
+    if "SESSION_TIMEOUT_MS" in os.environ:
+        settings["session.timeout.ms"] = int(os.environ["SESSION_TIMEOUT_MS"])
+        settings["heartbeat.interval.ms"] = 200
+        settings["auto.commit.interval.ms"] = 100
+    if "ASSIGNOR" in os.environ:
+        settings["partition.assignment.strategy"] = os.environ["ASSIGNOR"]
+    consumer = Consumer(settings)
     consumer.subscribe([topic])
     while not leaving.is_set():
         message = consumer.poll(0.2)

@@ -7,8 +7,9 @@
  *   join BOOTSTRAP TOPIC GROUP          the same, until standard input ends: then it leaves the group and ends
  */
 
-import type { ClientUnderTest, Member, Received, Sent } from "../../support/client-contract.ts";
+import type { ClientUnderTest, Received, Sent } from "../../support/client-contract.ts";
 import type { Codec } from "../../support/cluster-probe.ts";
+import type { MortalMember } from "../../support/group-failover.ts";
 import { Program, type ProgramOptions, runProgram } from "../../support/programs.ts";
 
 const LEAVE_TIMEOUT_MS = 60_000;
@@ -45,7 +46,7 @@ export class ProgramClient implements ClientUnderTest {
     return output.split("\n").filter(isRecordLine).map(recordOf);
   }
 
-  async join(topic: string, group: string, receive: (record: Received) => void): Promise<Member> {
+  async join(topic: string, group: string, receive: (record: Received) => void): Promise<MortalMember> {
     const { command, args = [], options } = this.program;
     const program = new Program(command, [...args, "join", this.bootstrapServers, topic, group], options);
     return memberOf(program, receive, () => program.child.stdin?.end());
@@ -64,7 +65,7 @@ export function memberOf(
   askToLeave: () => void,
   expectedEnds: readonly (number | string)[] = [0],
   plain: (line: string) => string = (line) => line,
-): Member {
+): MortalMember {
   program.onLine((line) => {
     const record = plain(line);
     if (isRecordLine(record)) receive(recordOf(record));
@@ -75,6 +76,7 @@ export function memberOf(
       const code = await program.ended(LEAVE_TIMEOUT_MS);
       if (!expectedEnds.includes(code)) throw new Error(`${program.title} ended with ${code}: ${program.errors}`);
     },
+    kill: () => program.kill(),
   };
 }
 

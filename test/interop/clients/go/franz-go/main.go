@@ -69,11 +69,16 @@ func (c client) Read(topic string, count int) error {
 }
 
 func (c client) Join(topic, group string, leave <-chan struct{}) error {
-	connected, err := c.connect(
+	options := []kgo.Opt{
 		kgo.ConsumerGroup(group),
 		kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-	)
+	}
+	if session := lines.SessionTimeout(); session > 0 {
+		options = append(options, kgo.SessionTimeout(session), kgo.HeartbeatInterval(lines.Heartbeat),
+			kgo.AutoCommitInterval(lines.Heartbeat))
+	}
+	connected, err := c.connect(options...)
 	if err != nil {
 		return err
 	}

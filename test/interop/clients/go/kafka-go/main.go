@@ -83,10 +83,14 @@ func (c client) Read(topic string, count int) error {
 }
 
 func (c client) Join(topic, group string, leave <-chan struct{}) error {
-	reader := kafka.NewReader(kafka.ReaderConfig{
+	config := kafka.ReaderConfig{
 		Brokers: c.bootstrap, Topic: topic, GroupID: group,
 		StartOffset: kafka.FirstOffset, MaxWait: 500 * time.Millisecond,
-	})
+	}
+	if session := lines.SessionTimeout(); session > 0 {
+		config.SessionTimeout, config.RebalanceTimeout, config.HeartbeatInterval = session, session, lines.Heartbeat
+	}
+	reader := kafka.NewReader(config)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		<-leave

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Client is what each program implements.
@@ -21,6 +22,15 @@ type Client interface {
 }
 
 type Record struct{ Key, Value []byte }
+
+// SessionTimeout is what members of groups are to use; 0 leaves the client its own.
+func SessionTimeout() time.Duration {
+	ms, _ := strconv.Atoi(os.Getenv("SESSION_TIMEOUT_MS"))
+	return time.Duration(ms) * time.Millisecond
+}
+
+// Heartbeat is the interval that goes with a session timeout.
+const Heartbeat = 200 * time.Millisecond
 
 // Show prints a record that was received.
 func Show(partition, offset int64, key, value []byte) {

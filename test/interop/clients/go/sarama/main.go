@@ -80,6 +80,12 @@ func (c client) Read(topic string, count int) error {
 func (c client) Join(topic, group string, leave <-chan struct{}) error {
 	config := sarama.NewConfig()
 	config.Consumer.Offsets.Initial = sarama.OffsetOldest
+	if session := lines.SessionTimeout(); session > 0 {
+		config.Consumer.Group.Session.Timeout = session
+		config.Consumer.Group.Heartbeat.Interval = lines.Heartbeat
+		config.Consumer.Offsets.AutoCommit.Interval = lines.Heartbeat
+		config.Metadata.Retry.Backoff = lines.Heartbeat
+	}
 	member, err := sarama.NewConsumerGroup(c.bootstrap, group, config)
 	if err != nil {
 		return err
