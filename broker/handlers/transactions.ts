@@ -13,6 +13,7 @@ import type {
   WriteTxnMarkers,
 } from "../../protocol/messages/transactions.ts";
 import type { Decode, Encode } from "../../protocol/schema/message.ts";
+import type { Broker } from "../broker.ts";
 import { Later } from "../dispatch/answer.ts";
 import type { Handler, RequestContext } from "../dispatch/handler.ts";
 import { InternalTopic } from "../metadata/internal-topics.ts";
@@ -37,6 +38,9 @@ const EPOCH_PER_TRANSACTION_VERSION = 5;
 /** In the terms of which a client works: that of old, or an epoch per transaction. */
 const CLASSIC = 0;
 const EPOCH_PER_TRANSACTION = 2;
+/** How long AddOffsetsToTxn waits for the topic of offsets to be made, and how often it looks. */
+const OFFSETS_TOPIC_WAIT_MS = 5_000;
+const OFFSETS_TOPIC_LOOK_MS = 10;
 
 export const handleAddPartitionsToTxn: Handler<typeof AddPartitionsToTxn> = (request, context) => {
   if (context.apiVersion >= BATCH_VERSION) {
@@ -101,19 +105,51 @@ function addedTopics(results: readonly PartitionResult[]) {
 
 export const handleAddOffsetsToTxn: Handler<typeof AddOffsetsToTxn> = (request, { broker, apiVersion }) => {
   const { transactionalId, producerId, producerEpoch, groupId } = request;
-  const partition = broker.groups.partitionOf(groupId);
-  if (partition === undefined) {
-    // Differs from Kafka: it adds a partition that there may come to be. Whoever ends the transaction must know that it is there.
-    broker.autoTopics.request([InternalTopic.CONSUMER_OFFSETS]);
-    return { errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS };
-  }
-  const partitions = new Map([[InternalTopic.CONSUMER_OFFSETS, new Set([partition])]]);
-  const claim = { transactionalId, producerId, producerEpoch, partitions };
-  const added = broker.transactions.addPartitions({ ...claim, clientTransactionVersion: CLASSIC });
-  return gather([added], ([results = []]) => {
-    return { errorCode: inOldTerms(results[0]?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR, apiVersion) };
+  const answer = new Later<Encode<(typeof AddOffsetsToTxn)["response"]>>();
+  whenOffsetsHaveTopic(broker, answer, () => {
+    const partition = broker.groups.partitionOf(groupId);
+    if (partition === undefined) {
+      answer.complete({ errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS });
+      return;
+    }
+    const partitions = new Map([[InternalTopic.CONSUMER_OFFSETS, new Set([partition])]]);
+    const claim = { transactionalId, producerId, producerEpoch, partitions };
+    const added = broker.transactions.addPartitions({ ...claim, clientTransactionVersion: CLASSIC });
+    added.onComplete((results) => {
+      const code = typeof results === "symbol" ? undefined : results[0]?.errorCode;
+      answer.complete({ errorCode: inOldTerms(code ?? ErrorCode.UNKNOWN_SERVER_ERROR, apiVersion) });
+    });
   });
+  return answer;
 };
+
+/**
+ * Goes on when there is a topic for offsets, or has not come in time.
+ *
+ * Differs from Kafka: it adds a partition that there may come to be one day; whoever ends a transaction here must know its
+ * partitions, and some clients take no for an answer, so the request that comes first waits for the topic.
+ */
+function whenOffsetsHaveTopic(
+  { image, clock, autoTopics, groups }: Broker,
+  answer: Later<unknown>,
+  go: () => void,
+): void {
+  if (image.topics.has(InternalTopic.CONSUMER_OFFSETS)) {
+    go();
+    return;
+  }
+  autoTopics.request([InternalTopic.CONSUMER_OFFSETS]);
+  const untilMs = clock.monotonicMs() + OFFSETS_TOPIC_WAIT_MS;
+  const look = (): void => {
+    if (groups.partitionOf("") !== undefined || clock.monotonicMs() >= untilMs) {
+      go();
+      return;
+    }
+    const timer = clock.after(OFFSETS_TOPIC_LOOK_MS, look);
+    answer.whenCancelled(() => timer.cancel());
+  };
+  look();
+}
 
 export const handleEndTxn: Handler<typeof EndTxn> = (request, { broker, apiVersion }) => {
   const { transactionalId } = request;
