@@ -126,6 +126,10 @@ function filterOf(
 }
 
 function compilePattern(pattern: string): (text: string) => boolean {
-  const compiled = new RegExp(`^(?:${pattern})$`);
-  return (text) => compiled.test(text);
+  try {
+    const compiled = new RegExp(`^(?:${pattern})$`, "u");
+    return (text) => compiled.test(text);
+  } catch {
+    throw new KafkaError(ErrorCode.INVALID_REGULAR_EXPRESSION);
+  }
 }

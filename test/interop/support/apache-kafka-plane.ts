@@ -7,14 +7,14 @@ import { CreateTopics } from "../../../protocol/messages/topics.ts";
 import type { DataPlane } from "../../support/data-plane.ts";
 import { WireAsker } from "../../support/wire-asker.ts";
 import type { ApacheKafka } from "./apache-kafka.ts";
-import { startApacheKafka } from "./apache-kafka-cluster.ts";
+import { type ApacheKafkaOptions, startApacheKafka } from "./apache-kafka-cluster.ts";
 
 const READY_TIMEOUT_MS = 20_000;
 
 /** Starts one node of it. */
-export async function startApacheKafkaPlane(kafka: ApacheKafka): Promise<DataPlane> {
+export async function startApacheKafkaPlane(kafka: ApacheKafka, options: ApacheKafkaOptions = {}): Promise<DataPlane> {
   const folder = await mkdtemp(join(tmpdir(), "apache-kafka-plane-"));
-  const broker = await startApacheKafka(kafka, folder);
+  const broker = await startApacheKafka(kafka, folder, options);
   const [host = "", port = ""] = broker.bootstrapServers.split(":");
   const address = { host, port: Number(port) };
   return {
