@@ -10,7 +10,7 @@
 import { apiByKey, RETIRED_API_KEYS } from "../../protocol/apis.ts";
 import { DecodeError } from "../../protocol/bytes/decode-error.ts";
 import { Reader } from "../../protocol/bytes/reader.ts";
-import { Writer } from "../../protocol/bytes/writer.ts";
+import { MessageTooLargeError, Writer } from "../../protocol/bytes/writer.ts";
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
 import { ApiVersions } from "../../protocol/messages/api-versions.ts";
@@ -41,6 +41,12 @@ export interface DispatcherOptions<C> {
 class RefusedRequest extends Error {
   override readonly name = "RefusedRequest";
 }
+
+/**
+ * What an answer may have besides records. A few bytes of a request can ask for the same large thing again and again; the
+ * largest honest answers (every config of ten thousand topics, with documentation) have about as much.
+ */
+const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
 
 /** Shortest request header: key, version, correlation id, length of the client id. */
 const MIN_HEADER_BYTES = 10;
@@ -195,12 +201,20 @@ export class Dispatcher<C> {
   }
 }
 
+/** @throws KafkaError INVALID_REQUEST: it asks for more than one answer may hold. */
 function encodeResponse(exchange: Exchange, message: Message, version: number, response: unknown): Buffer[] {
-  const writer = new Writer();
+  const writer = new Writer(MAX_ANSWER_BYTES);
   writer.int32(0); // the size, patched below
   writer.int32(exchange.correlationId);
   if (responseHeaderVersion(exchange.api, version) === 1) writer.uvarint(0);
-  encode(message, version, response as never, writer);
+  try {
+    encode(message, version, response as never, writer);
+  } catch (error) {
+    if (!(error instanceof MessageTooLargeError)) throw error;
+    // Differs from Kafka: a request whose answer would be larger than 128 MiB, records aside, is answered INVALID_REQUEST, where
+    // Kafka runs out of memory.
+    throw new KafkaError(ErrorCode.INVALID_REQUEST, "the answer would be too large; ask for less at a time");
+  }
   writer.patchInt32(0, writer.sizeBytes - 4);
   return writer.finish();
 }

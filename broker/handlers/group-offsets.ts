@@ -23,6 +23,7 @@ import type { MetadataImage, TopicImage } from "../metadata/metadata-image.ts";
 import { coordinatorError } from "../state-machine/coordinator-error.ts";
 import { responding } from "../state-machine/decision.ts";
 import { gather, Reply } from "../state-machine/reply.ts";
+import { onceEach } from "./once-each.ts";
 
 type CommitResponse = Encode<(typeof OffsetCommit)["response"]>;
 type FetchRequest = Decode<(typeof OffsetFetch)["request"]>;
@@ -113,7 +114,10 @@ interface FetchedGroup {
 export const handleOffsetFetch: Handler<typeof OffsetFetch> = (request, context) => {
   const { apiVersion } = context;
   const asked = apiVersion >= 8 ? request.groups : [request];
-  const parts = asked.map(({ groupId, topics }) => fetchGroup(groupId, topics, request.requireStable, context));
+  const all = onceEach((groupId: string) => fetchGroup(groupId, null, request.requireStable, context));
+  const parts = asked.map(({ groupId, topics }) =>
+    topics === null ? all(groupId) : fetchGroup(groupId, topics, request.requireStable, context),
+  );
   const respond = (groups: FetchedGroup[]): FetchResponse => {
     if (apiVersion >= 8) return { groups };
     const [only] = groups as [FetchedGroup];
@@ -122,7 +126,10 @@ export const handleOffsetFetch: Handler<typeof OffsetFetch> = (request, context)
       ? { topics: everyPartition(request.topics ?? [], only.errorCode) }
       : { topics: only.topics, errorCode: only.errorCode };
   };
-  return gather(parts, respond);
+  const places = new Map([...new Set(parts)].map((part, place) => [part, place] as const));
+  return gather([...places.keys()], (answers) =>
+    respond(parts.map((part) => answers[places.get(part) as number] as FetchedGroup)),
+  );
 };
 
 type AskedTopics = FetchRequest["groups"][number]["topics"] | FetchRequest["topics"];

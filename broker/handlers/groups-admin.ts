@@ -20,6 +20,7 @@ import type { GroupCoordinator } from "../groups/group-coordinator.ts";
 import { ALL_GROUP_OPERATIONS, NOT_ASKED } from "../metadata/authorized-operations.ts";
 import { coordinatorError } from "../state-machine/coordinator-error.ts";
 import { gather, Reply } from "../state-machine/reply.ts";
+import { onceEach } from "./once-each.ts";
 
 type DeleteResponse = Encode<(typeof DeleteGroups)["response"]>;
 
@@ -29,13 +30,12 @@ const GROUP_NOT_FOUND_VERSION = 6;
 export const handleDescribeGroups: Handler<typeof DescribeGroups> = (request, context) => {
   const { groups } = context.broker;
   const errorsKnown = context.apiVersion >= GROUP_NOT_FOUND_VERSION;
-  return {
-    groups: request.groups.map((groupId) => {
-      const described = describe(groups, groupId, errorsKnown);
-      const asked = request.includeAuthorizedOperations && described.errorCode === ErrorCode.NONE;
-      return { ...described, authorizedOperations: asked ? ALL_GROUP_OPERATIONS : NOT_ASKED };
-    }),
-  };
+  const describeOne = onceEach((groupId: string) => {
+    const described = describe(groups, groupId, errorsKnown);
+    const asked = request.includeAuthorizedOperations && described.errorCode === ErrorCode.NONE;
+    return { ...described, authorizedOperations: asked ? ALL_GROUP_OPERATIONS : NOT_ASKED };
+  });
+  return { groups: request.groups.map(describeOne) };
 };
 
 function describe(groups: GroupCoordinator, groupId: string, errorsKnown: boolean): DescribedGroup {

@@ -18,17 +18,21 @@ import { illegalTopicName } from "../metadata/topic-name.ts";
 import { coordinatorError } from "../state-machine/coordinator-error.ts";
 import type { Transaction } from "../transactions/transaction.ts";
 import { nameOfState, stateNamed } from "../transactions/transaction-state.ts";
+import { onceEach } from "./once-each.ts";
 
 type DescribedPartition = Encode<(typeof DescribeProducers)["response"]>["topics"][number]["partitions"][number];
 type DescribedTransaction = Encode<(typeof DescribeTransactions)["response"]>["transactionStates"][number];
 type ListRequest = Decode<(typeof ListTransactions)["request"]>;
 
-export const handleDescribeProducers: Handler<typeof DescribeProducers> = ({ topics }, { broker }) => ({
-  topics: topics.map(({ name, partitionIndexes }) => ({
-    name,
-    partitions: partitionIndexes.map((index) => describeProducers(name, index, broker)),
-  })),
-});
+export const handleDescribeProducers: Handler<typeof DescribeProducers> = ({ topics }, { broker }) => {
+  const describeTopic = onceEach((name: string) => onceEach((index: number) => describeProducers(name, index, broker)));
+  return {
+    topics: topics.map(({ name, partitionIndexes }) => ({
+      name,
+      partitions: partitionIndexes.map(describeTopic(name)),
+    })),
+  };
+};
 
 /** A follower knows them as well as the leader does. */
 function describeProducers(topic: string, partitionIndex: number, broker: Broker): DescribedPartition {
@@ -55,18 +59,20 @@ function describeProducers(topic: string, partitionIndex: number, broker: Broker
 }
 
 export const handleDescribeTransactions: Handler<typeof DescribeTransactions> = ({ transactionalIds }, { broker }) => ({
-  transactionStates: transactionalIds.map((transactionalId) => {
-    try {
-      if (transactionalId === "") return undescribed(transactionalId, ErrorCode.INVALID_REQUEST);
-      const { committed } = broker.transactions.machineOf(transactionalId).known(transactionalId);
-      if (committed === undefined) return undescribed(transactionalId, ErrorCode.TRANSACTIONAL_ID_NOT_FOUND);
-      return describeTransaction(committed);
-    } catch (error) {
-      if (!(error instanceof KafkaError)) throw error;
-      return undescribed(transactionalId, coordinatorError(error.code));
-    }
-  }),
+  transactionStates: transactionalIds.map(onceEach((id: string) => describeById(id, broker))),
 });
+
+function describeById(transactionalId: string, broker: Broker): DescribedTransaction {
+  try {
+    if (transactionalId === "") return undescribed(transactionalId, ErrorCode.INVALID_REQUEST);
+    const { committed } = broker.transactions.machineOf(transactionalId).known(transactionalId);
+    if (committed === undefined) return undescribed(transactionalId, ErrorCode.TRANSACTIONAL_ID_NOT_FOUND);
+    return describeTransaction(committed);
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error;
+    return undescribed(transactionalId, coordinatorError(error.code));
+  }
+}
 
 function describeTransaction(transaction: Transaction): DescribedTransaction {
   return {

@@ -33,6 +33,11 @@ function newSlab(sizeBytes: number): Slab {
 /** The slab that no writer is using. */
 let spare: Slab | undefined;
 
+/** A message would have more bytes of its own than its writer may write. */
+export class MessageTooLargeError extends Error {
+  override readonly name = "MessageTooLargeError";
+}
+
 export class Writer {
   private slab: Slab;
   /** Where the piece under way starts and where the next byte goes. */
@@ -41,8 +46,11 @@ export class Writer {
   private readonly pieces: Buffer[] = [];
   private finishedBytes = 0;
   private openTags = 0;
+  private readonly maxBytes: number;
 
-  constructor() {
+  /** @param maxBytes of one piece: byte strings that are gathered do not count. */
+  constructor(maxBytes: number = Number.POSITIVE_INFINITY) {
+    this.maxBytes = maxBytes;
     this.slab = spare ?? newSlab(SLAB_BYTES);
     spare = undefined;
     this.start = this.slab.offset;
@@ -100,10 +108,12 @@ export class Writer {
     if (slab.buffer.length === SLAB_BYTES && SLAB_BYTES - offset >= MIN_ROOM_BYTES) spare = slab;
   }
 
-  /** Moves the piece under way to a slab with more room. */
+  /** Moves the piece under way to a slab with more room. @throws MessageTooLargeError */
   private grow(size: number): number {
     const written = this.offset - this.start;
-    const grown = newSlab(Math.max(SLAB_BYTES, (written + size) * 2));
+    if (written + size > this.maxBytes) throw new MessageTooLargeError(`more than ${this.maxBytes} bytes`);
+    const needed = written + size;
+    const grown = newSlab(Math.max(SLAB_BYTES, Math.min(2 * needed, Math.max(needed, this.maxBytes))));
     this.slab.buffer.copy(grown.buffer, 0, this.start, this.offset);
     this.giveBack(this.start);
     this.slab = grown;
