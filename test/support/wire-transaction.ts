@@ -18,11 +18,10 @@ import {
   WriteTxnMarkers,
 } from "../../protocol/messages/transactions.ts";
 import { DescribeProducers, DescribeTransactions } from "../../protocol/messages/transactions-admin.ts";
-import { RecordBatch } from "../../protocol/records/record-batch.ts";
-import { RecordIterator } from "../../protocol/records/record-iterator.ts";
 import type { Encode } from "../../protocol/schema/message.ts";
 import { batchOf } from "./batches.ts";
 import type { DataPlane } from "./data-plane.ts";
+import { readableRecords } from "./read-partition.ts";
 import { WireAsker } from "./wire-asker.ts";
 
 const PATIENCE_MS = 20_000;
@@ -70,7 +69,7 @@ export class WireTransaction implements Disposable {
   /** Connects and takes an epoch. */
   static async begin(plane: DataPlane, transactionalId?: string): Promise<WireTransaction> {
     const producer = await WireTransaction.open(plane, transactionalId);
-    await producer.settled(async () => (await producer.init()).errorCode);
+    await until("an epoch", async () => (await producer.init()).errorCode === ErrorCode.NONE);
     return producer;
   }
 
@@ -220,7 +219,9 @@ export class WireTransaction implements Disposable {
     });
     const found = answer.responses[0]?.partitions[0];
     if (found === undefined) throw new Error("no answer");
-    return { ...found, values: consumed(found.records ?? Buffer.alloc(0), found.abortedTransactions ?? []) };
+    const { records, abortedTransactions } = found;
+    const [readable] = readableRecords(records ?? Buffer.alloc(0), abortedTransactions ?? []);
+    return { ...found, values: readable.map(({ value }) => value) };
   }
 
   /** The end of a partition as ListOffsets has it. */
@@ -244,30 +245,6 @@ export class WireTransaction implements Disposable {
   [Symbol.dispose](): void {
     this.asker[Symbol.dispose]();
   }
-}
-
-/** What is left for a consumer when it drops what aborted transactions wrote, by the rules that clients have. */
-function consumed(
-  bytes: Buffer,
-  abortedTransactions: readonly { readonly producerId: number; readonly firstOffset: number }[],
-): string[] {
-  const values: string[] = [];
-  const aborted = new Set<number>();
-  const coming = [...abortedTransactions].sort((a, b) => a.firstOffset - b.firstOffset);
-  for (let at = 0; at < bytes.length; ) {
-    const batch = new RecordBatch(bytes, at);
-    at += batch.sizeBytes;
-    while (coming[0] !== undefined && coming[0].firstOffset <= batch.lastOffset) {
-      aborted.add(coming.shift()?.producerId ?? -1);
-    }
-    if (batch.isControl) {
-      aborted.delete(batch.producerId);
-      continue;
-    }
-    if (batch.isTransactional && aborted.has(batch.producerId)) continue;
-    for (const { value } of new RecordIterator(batch, batch.records)) values.push(String(value));
-  }
-  return values;
 }
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {

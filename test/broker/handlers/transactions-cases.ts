@@ -102,8 +102,9 @@ export function transactionCases(planeOf: () => DataPlane): void {
     expect((await producer.add(topic, [0, 99])).sort()).toEqual([UNKNOWN, NOT_ATTEMPTED].sort());
     expect(await producer.add(freshName("no-topic"))).toEqual([UNKNOWN]);
     expect((await producer.describe()).transactionState).toBe("Empty");
-    const many = Array.from({ length: 100_000 }, (_, i) => i);
-    expect((await producer.add(topic, many)).filter((code) => code === UNKNOWN)).toHaveLength(99_999);
+    // Apache Kafka takes half a minute for a hundred thousand.
+    const many = Array.from({ length: planeOf().isApacheKafka ? 1000 : 100_000 }, (_, i) => i);
+    expect((await producer.add(topic, many)).filter((code) => code === UNKNOWN)).toHaveLength(many.length - 1);
   });
 
   test("AddPartitionsToTxn v4: brokers ask whether a partition is in a transaction, or add it", async () => {
