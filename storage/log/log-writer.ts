@@ -16,7 +16,7 @@ import type { LogFlush } from "./log-flush.ts";
 import type { LogState } from "./log-state.ts";
 import type { LogTruncation } from "./log-truncation.ts";
 import type { StoredBatch } from "./producer-entry.ts";
-import type { Segment } from "./segment.ts";
+import { MAX_RELATIVE_OFFSET, type Segment } from "./segment.ts";
 
 export class LogWriter {
   private readonly state: LogState;
@@ -49,7 +49,7 @@ export class LogWriter {
       }
     }
     const { lastOffset, maxTimestamp } = batch;
-    const segment = this.rollIfDue(records.length, baseOffset, lastOffset, maxTimestamp);
+    const segment = this.rollIfDue(records.length, lastOffset, maxTimestamp);
     const position = segment.append([records]);
     state.logEndOffset = lastOffset + 1;
     this.takeIn(segment, position, batch, options.leaderEpoch, marker);
@@ -136,7 +136,7 @@ export class LogWriter {
       }
       const last = batches[to - 1] as RecordBatch;
       const piece = records.subarray(first.position, last.position + last.sizeBytes);
-      const segment = this.rollIfDue(sizeBytes, first.baseOffset, last.lastOffset, maxTimestamp);
+      const segment = this.rollIfDue(sizeBytes, last.lastOffset, maxTimestamp);
       let position = segment.append([piece]);
       this.state.logEndOffset = last.nextOffset;
       let recordCount = 0;
@@ -182,8 +182,8 @@ export class LogWriter {
     this.flush.appended(bytes.length, recordCount);
   }
 
-  private rollIfDue(sizeBytes: number, baseOffset: number, lastOffset: number, maxTimestamp: number): Segment {
-    const { segments, config } = this.state;
+  private rollIfDue(sizeBytes: number, lastOffset: number, maxTimestamp: number): Segment {
+    const { segments, config, logEndOffset } = this.state;
     const { active } = segments;
     const activeBytes = active.sizeBytes;
     const isDue =
@@ -191,7 +191,8 @@ export class LogWriter {
       (activeBytes > 0 && this.ageMs(active, maxTimestamp) > config.segmentMs - active.jitterMs) ||
       active.indexesAreFull ||
       !active.canHold(lastOffset);
-    return isDue ? this.rollTo(baseOffset) : active;
+    // Right behind the one before, so that a hole between two is seen; unless the batch is too far away for that.
+    return isDue ? this.rollTo(Math.max(logEndOffset, lastOffset - MAX_RELATIVE_OFFSET)) : active;
   }
 
   /** Age of a segment when a batch of this timestamp comes: by the timestamps, or since it was made when it has none. */

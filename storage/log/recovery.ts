@@ -40,6 +40,10 @@ export async function recoverSegments(state: LogState, recoveryPoint: number, lo
       removeSegmentsFrom(state, index);
       break;
     }
+    if (segment.baseOffset > start.offset && start.position === 0 && isHole(state, segment, start.offset)) {
+      removeSegmentsFrom(state, index);
+      break;
+    }
     if (start.position === 0) {
       start = { position: 0, offset: segment.baseOffset };
       producers.endOffset = segment.baseOffset;
@@ -53,6 +57,21 @@ export async function recoverSegments(state: LogState, recoveryPoint: number, lo
   snapshots.keepBetween(logStartOffset, state.logEndOffset);
   state.epochs.truncateFromEnd(state.logEndOffset);
   if (state.epochs.all !== epochsBefore) state.saveEpochs();
+}
+
+/**
+ * Whether what lies between two segments was there once: the power took the end of one and left the next, which was written later.
+ * Only the cleaner, and a leader it has been at, leave out offsets on purpose.
+ *
+ * Differs from Kafka: a log that is not compacted ends at such a hole; Kafka goes on behind it, and the replica lacks committed records.
+ */
+function isHole({ config, around, directory }: LogState, { baseOffset }: Segment, logEndOffset: number): boolean {
+  if (config.cleanupCompact) return false;
+  around.logger.warn(
+    { directory: directory.path, segment: baseOffset, logEndOffset },
+    "the log was cut at a hole: the power took what lay before a segment",
+  );
+  return true;
 }
 
 /** Removes segments from the list and from the disk. */

@@ -61,6 +61,8 @@ interface PartitionQueue {
   readonly partition: number;
   waiting: Batch[];
   readonly inFlight: Batch[];
+  /** What its next batch will be of; older than the producer's own until nothing of the older one is in flight. */
+  producerEpoch: number;
   nextSequence: number;
   /** Sequence of the first batch that is not acknowledged, as the broker knows it. */
   expectedSequence: number;
@@ -180,7 +182,10 @@ export class Producer {
     const key = `${topic.id}-${partition}`;
     let queue = this.queues.get(key);
     if (queue === undefined) {
-      queue = { topic, partition, waiting: [], inFlight: [], nextSequence: 0, expectedSequence: 0, retryAtMs: 0 };
+      queue = {
+        ...{ topic, partition, waiting: [], inFlight: [], retryAtMs: 0 },
+        ...{ producerEpoch: this.producerEpoch, nextSequence: 0, expectedSequence: 0 },
+      };
       this.queues.set(key, queue);
     }
     return queue;
@@ -310,8 +315,11 @@ export class Producer {
     if (batch.bytes.length > 0) return;
     const { values, timestamps } = batch;
     if (this.options.idempotent) {
-      const { producerId, producerEpoch } = this;
-      batch.sequence = { producerId, producerEpoch, baseSequence: queue.nextSequence };
+      if (queue.producerEpoch !== this.producerEpoch && queue.inFlight.length === 0) {
+        Object.assign(queue, { producerEpoch: this.producerEpoch, nextSequence: 0, expectedSequence: 0 });
+      }
+      const { producerEpoch, nextSequence } = queue;
+      batch.sequence = { producerId: this.producerId, producerEpoch, baseSequence: nextSequence };
       queue.nextSequence = addToSequence(queue.nextSequence, values.length);
     }
     const records = values.map((value, index) => ({ key: `k${index}`, value, timestamp: timestamps[index] as number }));
@@ -354,23 +362,23 @@ export class Producer {
     const { sequence } = batch;
     if (sequence !== undefined && sequence.baseSequence === queue.expectedSequence && queue.inFlight[0] === batch) {
       this.witness.sequenceBroken(batch);
-      this.startAnew();
+      this.startAnew(queue);
       return;
     }
     this.retry(queue, batch);
   }
 
-  /** KIP-360: the epoch goes up by one, and sequences begin anew everywhere. */
-  private startAnew(): void {
-    this.producerEpoch++;
-    for (const queue of this.queues.values()) {
-      const again = [...queue.inFlight, ...queue.waiting];
-      queue.inFlight.length = 0;
-      queue.nextSequence = 0;
-      queue.expectedSequence = 0;
-      // Answers to what is in flight are for batches that are none of ours any more.
-      queue.waiting = again.map((batch) => ({ ...batch, sequence: undefined, bytes: NO_BYTES, tries: 0 }));
-    }
+  /**
+   * KIP-360: the epoch goes up by one. The partition that lost its sequence begins anew with what is in flight; the others do once
+   * nothing of theirs is, or what was acknowledged unheard would come twice.
+   */
+  private startAnew(queue: PartitionQueue): void {
+    this.producerEpoch = Math.max(this.producerEpoch, queue.producerEpoch) + 1;
+    const again = [...queue.inFlight, ...queue.waiting];
+    // Answers to what is in flight are for batches that are none of ours any more.
+    queue.inFlight.length = 0;
+    Object.assign(queue, { producerEpoch: this.producerEpoch, nextSequence: 0, expectedSequence: 0 });
+    queue.waiting = again.map((batch) => ({ ...batch, sequence: undefined, bytes: NO_BYTES, tries: 0 }));
     this.pumpIn(this.client.settings.retryBackoffMs);
   }
 

@@ -72,11 +72,15 @@ function drawTopics(random: SeededRandom, nodes: number, swarm: SwarmOptions): T
   return Array.from({ length: random.between(1, 2) }, (_, index) => {
     const replicationFactor = random.chance(0.8) ? Math.min(nodes, 3) : random.between(1, nodes);
     const minInSync = random.chance(0.6) ? Math.min(2, replicationFactor) : random.between(1, replicationFactor);
-    const configs: Record<string, string> = { "min.insync.replicas": String(minInSync) };
+    const configs: Record<string, string> = {
+      "min.insync.replicas": String(minInSync),
+      // A broker whose clock was set back takes what its clients send all the same.
+      "message.timestamp.after.max.ms": String(Number.MAX_SAFE_INTEGER),
+    };
     if (swarm.unclean ?? random.chance(0.15)) configs["unclean.leader.election.enable"] = "true";
     if (swarm.flushEvery ?? random.chance(0.25)) configs["flush.messages"] = "1";
     else if (random.chance(0.2)) configs["flush.ms"] = "200";
-    if (random.chance(0.4)) configs["internal.segment.bytes"] = String(random.pick([2000, 8000, 40_000]));
+    if (random.chance(0.4)) configs["internal.segment.bytes"] = String(random.pick([4000, 8000, 40_000]));
     if (random.chance(0.1)) configs["message.timestamp.type"] = "LogAppendTime";
     return { name: `t${index}`, partitions: random.between(1, 3), replicationFactor, configs };
   });

@@ -140,7 +140,8 @@ class Run {
     const request = { topics, timeoutMs: 5000, validateOnly: false };
     const { topics: answers } = await admin.ask(CreateTopics, 7, request, () => true);
     for (const { name, errorCode, errorMessage } of answers) {
-      if (errorCode === ErrorCode.NONE) continue;
+      // Asked a second time, because the first answer was lost.
+      if (errorCode === ErrorCode.NONE || errorCode === ErrorCode.TOPIC_ALREADY_EXISTS) continue;
       throw new Error(`creating ${name}: ${errorName(errorCode) ?? errorCode} ${errorMessage ?? ""}`);
     }
   }

@@ -12,7 +12,6 @@ import {
   codeOf,
   type Fixture,
   openLog,
-  producerBatch,
   READ_ALL,
   readBytes,
   recordsIn,
@@ -62,7 +61,7 @@ const steps: Record<string, (run: Run, n: number) => Promise<void>> = {
     const values = Array.from({ length: 1 + (n % 3) }, () => `${run.words++} `.padEnd(length, "x"));
     const timestampOf = (index: number) => T + (n % 101) - 50 + ((index * 7) % 5);
     const batch = batchOf(
-      values.map((value, index) => ({ value, timestamp: timestampOf(index) })),
+      values.map((value, index) => ({ key: "k", value, timestamp: timestampOf(index) })),
       { compression },
     );
     expect(append(run.log, batch, { leaderEpoch: run.leaderEpoch }).baseOffset).toBe(run.end);
@@ -70,12 +69,15 @@ const steps: Record<string, (run: Run, n: number) => Promise<void>> = {
   },
   async produce(run, n) {
     const values = Array.from({ length: 1 + (n % 3) }, (_, index) => `p1 ${run.sequence + index}`);
-    append(run.log, producerBatch(1, 0, run.sequence, values.length), { leaderEpoch: run.leaderEpoch });
+    const records = values.map((value) => ({ key: "k", value, timestamp: T }));
+    const batch = batchOf(records, { producerId: 1, producerEpoch: 0, baseSequence: run.sequence });
+    append(run.log, batch, { leaderEpoch: run.leaderEpoch });
     note(run, run.end, values);
     run.sequence += values.length;
   },
   async follow(run, n) {
-    const baseOffset = run.end + (n % 4);
+    // Only what is compacted, somewhere, has holes.
+    const baseOffset = run.end + (run.config.cleanupCompact === true ? n % 4 : 0);
     const values = Array.from({ length: 1 + (n % 3) }, () => `followed ${run.words++}`);
     const batch = batchOf(values, { baseOffset, partitionLeaderEpoch: run.leaderEpoch });
     run.log.appendAsFollower(batch, undefined, run.leaderEpoch);
@@ -193,9 +195,10 @@ describe("a log and an array hold the same", () => {
       fc.asyncProperty(
         fc.array(step, { minLength: 10, maxLength: 60 }),
         fc.constantFrom(300, 2000, 1 << 20),
-        async (taken, segmentBytes) => {
+        fc.boolean(),
+        async (taken, segmentBytes, cleanupCompact) => {
           const around = surroundings({ tailBytes });
-          const config = { segmentBytes, indexIntervalBytes: 150, retentionMs: -1 };
+          const config = { segmentBytes, indexIntervalBytes: 150, retentionMs: -1, cleanupCompact };
           const marks = { start: 0, highWatermark: 0, leaderEpoch: 0, end: 0, sequence: 0, words: 0 };
           const run: Run = { around, config, log: await openLog(around, { config }), records: [], ...marks };
           for (const [name, n] of taken) {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ErrorCode } from "../../../protocol/error-codes.ts";
+import { RecordBatch } from "../../../protocol/records/record-batch.ts";
 import type { Disk } from "../../../storage/disk.ts";
 import { MemoryDisk } from "../../../storage/memory-disk.ts";
 import { NodeDisk } from "../../../storage/node-disk.ts";
@@ -260,6 +261,27 @@ describe("after a kill", () => {
       fileNames(around).filter((name) => name > `${String(end + 1).padStart(20, "0")}` && /^\d/.test(name)),
     ).toEqual([]);
     append(again, producerBatch(1, 0, end));
+    await again.close();
+  });
+
+  it.each([
+    ["delete", true],
+    ["compact", false],
+  ])("R90: a hole the power left between two segments ends a log of policy %s: %s", async (policy, ends) => {
+    const around = surroundings();
+    const config = { segmentBytes: 250, cleanupDelete: policy === "delete", cleanupCompact: policy === "compact" };
+    const log = await openLog(around, { config });
+    for (let i = 0; i < 9; i++) append(log, batchOf([{ key: `k${i}`, value: "v" }]));
+    const bases = log.segments.map((segment) => segment.baseOffset);
+    expect((bases[2] as number) - (bases[1] as number)).toBeGreaterThan(1);
+    const path = `${LOG_PATH}/${String(bases[1]).padStart(20, "0")}.log`;
+    const batch = new RecordBatch(around.disk.readFile(path));
+    around.disk.writeFile(path, around.disk.readFile(path).subarray(0, batch.sizeBytes));
+    const again = await reopenAfterKill(around, log, { config });
+    expect(again.logEndOffset).toBe(ends ? (bases[1] as number) + 1 : 9);
+    expect(again.segments.length).toBe(ends ? 2 : bases.length);
+    append(again, batchOf([{ key: "k", value: "after" }]));
+    expect((await readAll(again)).at(-1)?.offset).toBe(ends ? (bases[1] as number) + 1 : 9);
     await again.close();
   });
 

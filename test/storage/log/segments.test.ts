@@ -57,7 +57,8 @@ describe("segments", () => {
     const follow = (baseOffset: number) =>
       log.appendAsFollower(batchOf(["v"], { baseOffset, partitionLeaderEpoch: 0 }), undefined, 0);
     for (const offset of [0, 2 ** 31 - 1, 2 ** 31, 2 ** 33]) follow(offset);
-    expect(log.segments.map((segment) => segment.baseOffset)).toEqual([0, 2 ** 31, 2 ** 33]);
+    // As near to the end of the one before as the batch allows.
+    expect(log.segments.map((segment) => segment.baseOffset)).toEqual([0, 2 ** 31, 2 ** 33 - 2 ** 31 + 1]);
     expect((await readAll(log)).map((record) => record.offset)).toEqual([0, 2 ** 31 - 1, 2 ** 31, 2 ** 33]);
     await log.close();
   });
