@@ -15,8 +15,8 @@ export class ClientWitness implements ProducerWitness, ConsumerWitness {
   readonly ledger: Ledger;
   private readonly auditor: Auditor;
   private readonly failures: Error[];
-  /** The largest end that ListOffsets has given of each partition. */
-  private readonly ends = new Map<string, number>();
+  /** The largest end that ListOffsets has given of each partition, by the leader epoch it was asked in. */
+  private readonly ends = new Map<string, number[]>();
   private readonly deleted = new Set<string>();
 
   constructor(ledger: Ledger, auditor: Auditor, failures: Error[]) {
@@ -101,15 +101,29 @@ export class ClientWitness implements ProducerWitness, ConsumerWitness {
     );
   }
 
-  /** V10: the end never goes back, and is not ahead of what is committed. */
-  end(topicId: string, partition: number, offset: number): void {
+  /** The end that nobody may be told less than from now on, who asks in this leader epoch: a deposed leader does not know it. */
+  leastEnd(topicId: string, partition: number, leaderEpoch: number): number {
+    const ends = this.ends.get(`${topicId}-${partition}`) ?? [];
+    let least = 0;
+    for (let epoch = 0; epoch <= leaderEpoch; epoch++) least = Math.max(least, ends[epoch] ?? 0);
+    return least;
+  }
+
+  /** V10: the end never goes back, and is not ahead of what is committed. @param least when it was asked for. */
+  end(topicId: string, partition: number, offset: number, leaderEpoch: number, least: number): void {
     const audit = this.auditor.of(topicId, partition);
     if (audit === undefined || audit.wasUnclean) return;
     const key = `${topicId}-${partition}`;
-    const before = this.ends.get(key) ?? 0;
-    this.ends.set(key, Math.max(before, offset));
-    if (offset < before && offset < audit.committedEnd) {
-      this.failures.push(new Violation("V10", `${audit.name}: ListOffsets says ${offset} after ${before}`));
+    let ends = this.ends.get(key);
+    if (ends === undefined) {
+      ends = [];
+      this.ends.set(key, ends);
+    }
+    ends[leaderEpoch] = Math.max(ends[leaderEpoch] ?? 0, offset);
+    if (offset < least && offset < audit.committedEnd) {
+      this.failures.push(
+        new Violation("V10", `${audit.name}: ListOffsets says ${offset} after ${least} in epoch ${leaderEpoch}`),
+      );
     }
     if (offset > audit.committedEnd) {
       this.failures.push(

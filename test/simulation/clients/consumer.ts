@@ -34,7 +34,9 @@ export interface ConsumerWitness {
   /** The position is not there any more, or the log diverged. @throws where nothing excuses that. */
   moved(topicId: string, partition: number, from: number, why: "truncated" | "out of range", to: number): void;
   /** ListOffsets answered. */
-  end(topicId: string, partition: number, offset: number): void;
+  end(topicId: string, partition: number, offset: number, leaderEpoch: number, least: number): void;
+  /** What ListOffsets must at least say that is asked now. */
+  leastEnd(topicId: string, partition: number, leaderEpoch: number): number;
   met(error: string): void;
   unexpected(error: Error): void;
 }
@@ -410,8 +412,11 @@ export class Consumer {
       const positions = [...this.positions.values()];
       if (positions.length === 0) return;
       const position = random.pick(positions);
+      const { topic, partition } = position;
+      const leaderEpoch = this.leaderOf(position)?.leaderEpoch ?? -1;
+      const least = this.witness.leastEnd(topic.id, partition, leaderEpoch);
       void this.askOffset(position, LATEST).then((offset) => {
-        if (offset !== undefined) this.witness.end(position.topic.id, position.partition, offset);
+        if (offset !== undefined) this.witness.end(topic.id, partition, offset, leaderEpoch, least);
       });
     });
   }

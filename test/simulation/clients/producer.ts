@@ -232,6 +232,8 @@ export class Producer {
       }
       // A batch that is tried again waits for those before it, or it would come out of order.
       if (queue.inFlight.length > 0 && batch.tries > 0) continue;
+      // A broker knows a producer's last five batches: no more may be undecided, at old leaders and the new one together.
+      if (queue.inFlight.length >= this.options.maxInFlight) continue;
       const leader = this.client.topics.get(queue.topic.name)?.partitions[queue.partition]?.leader ?? -1;
       if (this.client.brokerAt(leader) === undefined) {
         this.client.refresh();

@@ -26,9 +26,13 @@ export interface RunResult {
   readonly ackedRecords: number;
   readonly readRecords: number;
   readonly replicas: ReplicaCounts;
-  readonly faults: ReadonlyMap<string, number>;
-  readonly errors: ReadonlyMap<string, number>;
+  readonly faults: Readonly<Record<string, number>>;
+  /** Of producers and consumers, by code. */
+  readonly errors: Readonly<Record<string, number>>;
+  /** How often committed records were lost that the topic's settings do not protect. */
   readonly losses: number;
+  /** Connections that loss on the network broke. */
+  readonly connectionLosses: number;
 }
 
 export interface RunOptions {
@@ -54,6 +58,9 @@ export class RunFailure extends Error {
 const CONVERGE_MS = 90_000;
 /** Load on a healed cluster, so that it is seen to serve. */
 const HEALED_LOAD_MS = 10_000;
+/** Where faults left no time for it, a healed cluster gets more, so that every run has something to look at. */
+const HEALED_LOAD_TURNS = 5;
+const ENOUGH_ACKNOWLEDGED = 700;
 const LOOK_EVERY_MS = 500;
 
 /** Runs a plan. @throws RunFailure. */
@@ -110,6 +117,9 @@ class Run {
     await scheduler.advance(plan.durationMs);
     faults.heal();
     await scheduler.advance(HEALED_LOAD_MS);
+    for (let left = HEALED_LOAD_TURNS; left > 0 && this.ledger.ackedRecords < ENOUGH_ACKNOWLEDGED; left--) {
+      await scheduler.advance(HEALED_LOAD_MS);
+    }
     for (const producer of this.producers) producer.finish();
     await this.converge();
     this.auditor.lookAtAll();
@@ -122,7 +132,8 @@ class Run {
     return {
       ...{ hash: scheduler.hash, events: scheduler.eventCount, simulatedMs, losses },
       ...{ ackedRecords: this.ledger.ackedRecords, readRecords: this.ledger.readRecords },
-      ...{ replicas: this.auditor.counts, faults: faults.counts, errors: this.ledger.errors },
+      ...{ replicas: this.auditor.counts, connectionLosses: cluster.network.losses },
+      ...{ faults: Object.fromEntries(faults.counts), errors: Object.fromEntries(this.ledger.errors) },
     };
   }
 

@@ -1,0 +1,65 @@
+/**
+ * Runs many seeds on several processes, each taking the next when it is done with one.
+ *
+ * Owns: the processes. A process that dies is a failure of the seed it ran, and another takes its place.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { SeedAnswer, SeedTask } from "./seed-worker.ts";
+
+export interface SeedWorkersOptions {
+  readonly processes: number;
+  readonly task: SeedTask["options"];
+  /** Told of each seed in the order in which they end; false: no more seeds are begun. */
+  ended(outcome: SeedAnswer): boolean;
+}
+
+/** Where the young of a simulated world live: with a small place for them most die old, and are moved about for nothing. */
+const YOUNG_MB = 64;
+
+export async function runSeeds(seeds: Iterator<string>, options: SeedWorkersOptions): Promise<void> {
+  let goesOn = true;
+  const next = (): string | undefined => {
+    const { value, done } = seeds.next();
+    return goesOn && done !== true ? value : undefined;
+  };
+  const ended = (outcome: SeedAnswer): void => {
+    goesOn = options.ended(outcome) && goesOn;
+  };
+  await Promise.all(Array.from({ length: options.processes }, () => work(next, ended, options.task)));
+}
+
+async function work(
+  next: () => string | undefined,
+  ended: (outcome: SeedAnswer) => void,
+  task: SeedTask["options"],
+): Promise<void> {
+  let child: ChildProcess | undefined;
+  for (let seed = next(); seed !== undefined; seed = next()) {
+    child ??= start();
+    const outcome = await ask(child, { seed, options: task });
+    if (!child.connected) child = undefined;
+    ended(outcome);
+  }
+  child?.disconnect();
+}
+
+function start(): ChildProcess {
+  const path = fileURLToPath(new URL("./seed-worker.ts", import.meta.url));
+  return fork(path, { execArgv: [...process.execArgv, `--max-semi-space-size=${YOUNG_MB}`] });
+}
+
+function ask(child: ChildProcess, task: SeedTask): Promise<SeedAnswer> {
+  return new Promise((resolve) => {
+    const settle = (outcome: SeedAnswer): void => {
+      child.off("message", settle).off("exit", died);
+      resolve(outcome);
+    };
+    const died = (code: number | null, signal: string | null): void => {
+      const failure = `the process that ran it ended with ${signal ?? code}`;
+      settle({ seed: task.seed, failure, result: undefined });
+    };
+    child.on("message", settle).on("exit", died);
+    child.send(task);
+  });
+}

@@ -1,0 +1,28 @@
+/** Whole clusters under faults: a fixed few, which run twice and must do the same, and those that once failed. */
+import { describe, expect, it } from "vitest";
+import { BUGBASE } from "../simulation/bugbase.ts";
+import { runSeed } from "../simulation/world/seed-run.ts";
+import { Totals } from "../simulation/world/totals.ts";
+
+const FIXED = ["8", "14", "29", "42", "44"];
+
+describe("npm run simulate", () => {
+  it.each(FIXED)("seed %s holds, twice", async (seed) => {
+    const { failure } = await runSeed(seed, { twice: true });
+    expect(failure).toBeUndefined();
+  });
+
+  it.each(BUGBASE)("seed $seed, which once failed ($what), holds", async ({ seed }) => {
+    const { failure } = await runSeed(seed);
+    expect(failure).toBeUndefined();
+  });
+
+  it("a total that stays at nothing is told", async () => {
+    const totals = new Totals();
+    const { result } = await runSeed("72");
+    if (result === undefined) throw new Error("the run gave nothing");
+    for (let left = 20; left > 0; left--) totals.add(result);
+    expect(totals.missing()).toContain("elections");
+    expect(totals.missing()).not.toContain("acknowledged records");
+  });
+});

@@ -1,0 +1,13 @@
+/** Every bug that can be put back, by name. */
+import { CONTROLLER_BUGS } from "./controller-bugs.ts";
+import type { InjectedBug } from "./injected-bug.ts";
+import { REPLICATION_BUGS } from "./replication-bugs.ts";
+
+export const BUGS: readonly InjectedBug[] = [...REPLICATION_BUGS, ...CONTROLLER_BUGS];
+
+/** @throws Error that says which there are. */
+export function bugNamed(name: string): InjectedBug {
+  const bug = BUGS.find((one) => one.name === name);
+  if (bug === undefined) throw new Error(`no bug ${name}; there are ${BUGS.map((one) => one.name).join(", ")}`);
+  return bug;
+}

@@ -1,0 +1,71 @@
+/** Bugs of replication: truncation, late answers, the high watermark. */
+import { type LeaderState, LeaderState as LeaderStateClass } from "../../../broker/partition/leader-state.ts";
+import { Partition } from "../../../broker/partition/partition.ts";
+import { FollowerSession } from "../../../cluster/replication/follower-session.ts";
+import { type InjectedBug, replaceMethod } from "./injected-bug.ts";
+
+/** The least end of the leader and of the followers that are asked. */
+function leastEnd(leader: LeaderState, ownEndOffset: number, counted: readonly number[]): number {
+  let least = ownEndOffset;
+  for (const { replicaId, logEndOffset } of leader.followerProgress) {
+    if (counted.includes(replicaId)) least = Math.min(least, logEndOffset);
+  }
+  return least;
+}
+
+/** The high watermark over other members than those it must be over. */
+function highWatermarkOver(membersOf: (leader: LeaderState) => readonly number[]): () => void {
+  return replaceMethod(
+    LeaderStateClass.prototype,
+    "highWatermarkCandidate",
+    () =>
+      function (this: LeaderState, ownEndOffset, minInSyncReplicas) {
+        const replicas = [...this.followerProgress].length + 1;
+        if (this.inSync.committed.length < Math.min(minInSyncReplicas, replicas)) return undefined;
+        return leastEnd(this, ownEndOffset, membersOf(this));
+      },
+  );
+}
+
+export const REPLICATION_BUGS: readonly InjectedBug[] = [
+  {
+    name: "R9",
+    what: "a follower cuts its log at its high watermark when another leads (KIP-101)",
+    inject: () =>
+      replaceMethod(
+        Partition.prototype,
+        "apply",
+        (original) =>
+          function (this: Partition, image) {
+            original.call(this, image);
+            const isNew = epochsSeen.get(this) !== image.leaderEpoch;
+            epochsSeen.set(this, image.leaderEpoch);
+            if (isNew && !this.isLeader && image.leader >= 0 && !this.log.offline) {
+              this.log.truncateTo(this.log.highWatermark);
+            }
+          },
+      ),
+  },
+  {
+    name: "R21",
+    what: "a late answer of the old epoch is taken in after the follower has moved to the new one (KAFKA-18991)",
+    inject: () =>
+      replaceMethod(FollowerSession.prototype, "has", () => (_key, followed) => {
+        followed.askedOffset = followed.partition.log.logEndOffset;
+        return true;
+      }),
+  },
+  {
+    name: "R33",
+    what: "while a replica is being added the high watermark does not count it (KIP-497)",
+    inject: () => highWatermarkOver(({ inSync }) => inSync.committed),
+  },
+  {
+    name: "R34",
+    what: "a shrink of the ISR counts before the controller has committed it (KAFKA-13091)",
+    inject: () => highWatermarkOver(({ inSync }) => inSync.proposal?.replicas ?? inSync.committed),
+  },
+];
+
+/** The leader epoch each partition was in last. */
+const epochsSeen = new WeakMap<Partition, number>();
