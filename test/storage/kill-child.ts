@@ -1,6 +1,7 @@
 /**
  * A process to be killed: appends to the logs of a directory as fast as it can and says what was acknowledged, a line a batch:
- * "topic firstOffset firstValue count". Flushes, checkpoints, cleaning and retention run all the time.
+ * "topic firstOffset firstValue count", and once "cleaned" when half of the compacted log is gone. Flushes, checkpoints, cleaning and
+ * retention run all the time.
  */
 import { writeSync } from "node:fs";
 import { DEFAULT_LOG_CONFIG, type LogConfig } from "../../storage/log-config.ts";
@@ -57,10 +58,23 @@ export function openKilled(directory: string): Promise<LogDirectories> {
   });
 }
 
+/** Says it before anything else happens, however slowly the parent reads: the pipe does not block by itself. */
+function say(text: string): void {
+  for (let line = Buffer.from(text); line.length > 0; ) {
+    try {
+      line = line.subarray(writeSync(1, line));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+    }
+  }
+}
+
 async function run(directory: string, firstValue: number): Promise<void> {
   const logs = await openKilled(directory);
   await logs.load();
   const topics = Object.keys(KILLED_TOPICS).map((topic) => ({ topic, log: logs.obtain(topic, 0, TOPIC_ID) }));
+  let compactedBytes = 0;
+  let cleaned = false;
   for (let value = firstValue; ; ) {
     for (const { topic, log } of topics) {
       const count = topic === "large" ? 50 : 3;
@@ -69,9 +83,17 @@ async function run(directory: string, firstValue: number): Promise<void> {
         key: `key ${(value + i) % KEYS}`,
         value: `${value + i} ${padding}`,
       }));
+      const sizeBefore = log.sizeBytes;
       const offset = append(log, records);
+      if (topic === "compacted") {
+        compactedBytes += log.sizeBytes - sizeBefore;
+        if (!cleaned && log.sizeBytes < compactedBytes / 2) {
+          cleaned = true;
+          say("cleaned\n");
+        }
+      }
       // The answer leaves only now.
-      writeSync(1, `${topic} ${offset} ${value} ${count}\n`);
+      say(`${topic} ${offset} ${value} ${count}\n`);
       value += count;
     }
     await new Promise((resolve) => setImmediate(resolve));
