@@ -16,6 +16,7 @@ import type { BrokerConfig } from "./config/broker-configs.ts";
 import type { LoggerLevels } from "./config/logger-levels.ts";
 import { logConfig, topicConfig } from "./config/topic-config.ts";
 import type { NodeFeatures } from "./features.ts";
+import { FetchMemory } from "./fetch/fetch-memory.ts";
 import { FetchSessionCache } from "./fetch/fetch-session.ts";
 import { GroupCoordinator } from "./groups/group-coordinator.ts";
 import { groupSettings } from "./groups/group-settings.ts";
@@ -70,6 +71,7 @@ export class BrokerNode implements Broker {
   readonly loggerLevels: LoggerLevels;
   readonly partitions: PartitionTable;
   readonly fetchSessions: FetchSessionCache;
+  readonly fetchMemory = new FetchMemory();
   readonly controller: ControllerPort;
   readonly autoTopics: AutoTopicCreation;
   readonly producerIds: ProducerIds;

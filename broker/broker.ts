@@ -7,6 +7,7 @@ import type { Random } from "../storage/random.ts";
 import type { BrokerConfigLayers } from "./config/broker-config-layers.ts";
 import type { LoggerLevels } from "./config/logger-levels.ts";
 import type { NodeFeatures } from "./features.ts";
+import type { FetchMemory } from "./fetch/fetch-memory.ts";
 import type { FetchSessionCache } from "./fetch/fetch-session.ts";
 import type { GroupCoordinator } from "./groups/group-coordinator.ts";
 import type { AutoTopicCreation } from "./metadata/auto-topic-creation.ts";
@@ -45,6 +46,7 @@ export interface Broker {
   /** Where its logs lie, those included whose partitions are not held (any more). */
   logDirectories(): readonly DirectoryDescription[];
   readonly fetchSessions: FetchSessionCache;
+  readonly fetchMemory: FetchMemory;
   readonly controller: ControllerPort;
   readonly autoTopics: AutoTopicCreation;
   readonly producerIds: ProducerIds;

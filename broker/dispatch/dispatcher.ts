@@ -44,9 +44,9 @@ class RefusedRequest extends Error {
 
 /**
  * What an answer may have besides records. A few bytes of a request can ask for the same large thing again and again; the
- * largest honest answers (every config of ten thousand topics, with documentation) have about as much.
+ * largest honest answers (every config of ten thousand topics with its synonyms) have about half of it.
  */
-const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 /** Shortest request header: key, version, correlation id, length of the client id. */
 const MIN_HEADER_BYTES = 10;
@@ -211,7 +211,7 @@ function encodeResponse(exchange: Exchange, message: Message, version: number, r
     encode(message, version, response as never, writer);
   } catch (error) {
     if (!(error instanceof MessageTooLargeError)) throw error;
-    // Differs from Kafka: a request whose answer would be larger than 128 MiB, records aside, is answered INVALID_REQUEST, where
+    // Differs from Kafka: a request whose answer would be larger than 64 MiB, records aside, is answered INVALID_REQUEST, where
     // Kafka runs out of memory.
     throw new KafkaError(ErrorCode.INVALID_REQUEST, "the answer would be too large; ask for less at a time");
   }

@@ -37,6 +37,8 @@ export class DelayedFetch extends ParkedWatcher {
   /** Something moved while it was. */
   private movedMeanwhile = false;
   private isExpired = false;
+  /** The node has not the memory for what is wanted: anything is enough. */
+  private isShortened = false;
   private hasEnded = false;
   private watched: readonly Watched[] = [];
   /** What has to be appended, at the least, before another look is worth its while. */
@@ -78,7 +80,9 @@ export class DelayedFetch extends ParkedWatcher {
 
   private look(arrives: boolean): void {
     const { broker, requests, parameters, limits } = this;
-    const results = readPartitions(broker, requests, parameters, limits.maxBytes, arrives);
+    const grantedBytes = broker.fetchMemory.grant(limits.maxBytes);
+    this.isShortened = grantedBytes < this.wantedBytes;
+    const results = readPartitions(broker, requests, parameters, grantedBytes, arrives);
     if (!(results instanceof Promise)) {
       this.judge(results);
       return;
@@ -101,13 +105,13 @@ export class DelayedFetch extends ParkedWatcher {
 
   private judge(results: PartitionFetchResults): void {
     if (this.hasEnded) {
-      releaseReads(results);
+      releaseReads(this.broker, results);
     } else if (this.isExpired || this.isEnough(results)) {
       this.end();
       this.done(results);
     } else {
       this.rememberMissing(results);
-      releaseReads(results);
+      releaseReads(this.broker, results);
       if (this.movedMeanwhile) {
         this.movedMeanwhile = false;
         this.look(false);
@@ -185,7 +189,8 @@ export class DelayedFetch extends ParkedWatcher {
   }
 
   private isEnough(results: PartitionFetchResults): boolean {
-    if (this.limits.maxWaitMs <= 0 || bytesRead(results) >= this.wantedBytes) return true;
+    const sizeBytes = bytesRead(results);
+    if (this.limits.maxWaitMs <= 0 || sizeBytes >= this.wantedBytes || (this.isShortened && sizeBytes > 0)) return true;
     return results.some((result) => this.isFinal(result));
   }
 

@@ -1,7 +1,7 @@
 /**
  * Reads the partitions of one Fetch in order, within the response's limit: in this turn unless cold bytes come from the disk.
  *
- * Invariant: every LogRead that was made is handed over or released.
+ * Invariant: every LogRead that was made is handed over or released, and counts in the node's FetchMemory for as long.
  */
 import type { Broker } from "../broker.ts";
 import type { FetchPartition } from "./fetch-session.ts";
@@ -12,17 +12,19 @@ export type PartitionFetchResults = readonly PartitionFetchResult[];
 /**
  * Reads until the response is full; the first partition that has data gives a whole batch whatever the limit. A promise when the
  * disk is read; it rejects with what is no outcome of the protocol.
+ * @param grantedBytes the limit, as FetchMemory granted it.
  * @param arrives see fetchPartition().
  */
 export function readPartitions(
   broker: Broker,
   requests: readonly FetchPartition[],
   parameters: FetchParameters,
-  maxBytes: number,
+  grantedBytes: number,
   arrives: boolean,
 ): PartitionFetchResults | Promise<PartitionFetchResults> {
+  const { fetchMemory } = broker;
   const results: PartitionFetchResult[] = [];
-  let leftBytes = maxBytes;
+  let leftBytes = grantedBytes;
   let hasData = false;
   const add = (result: PartitionFetchResult): void => {
     results.push(result);
@@ -42,14 +44,20 @@ export function readPartitions(
       }
       add(result);
     }
+    fetchMemory.settle(grantedBytes, bytesRead(results));
     return results;
   };
-  const read = readFrom(0);
-  if (!(read instanceof Promise)) return read;
-  return read.catch((error: unknown) => {
-    releaseReads(results);
+  const fail = (error: unknown): never => {
+    fetchMemory.settle(grantedBytes, bytesRead(results));
+    releaseReads(broker, results);
     throw error;
-  });
+  };
+  try {
+    const read = readFrom(0);
+    return read instanceof Promise ? read.catch(fail) : read;
+  } catch (error) {
+    return fail(error);
+  }
 }
 
 export function bytesRead(results: PartitionFetchResults): number {
@@ -59,6 +67,7 @@ export function bytesRead(results: PartitionFetchResults): number {
 }
 
 /** Gives back what was read and will not be sent. */
-export function releaseReads(results: PartitionFetchResults): void {
+export function releaseReads({ fetchMemory }: Broker, results: PartitionFetchResults): void {
+  fetchMemory.give(bytesRead(results));
   for (const { read } of results) read?.release();
 }

@@ -65,7 +65,7 @@ export const handleFetch: Handler<typeof Fetch> = (request, context) => {
   const answer = new Later<FetchResponse>();
   const done = (results: PartitionFetchResults): void => {
     const all = unknown.length === 0 ? results : [...results, ...unknown];
-    answer.complete(tell(all, subject, request, parameters, context), () => releaseReads(all));
+    answer.complete(tell(all, subject, request, parameters, context), () => releaseReads(broker, results));
   };
   if (wanted.length === 0) {
     done([]);

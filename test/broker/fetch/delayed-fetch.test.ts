@@ -82,9 +82,9 @@ class World {
 
   /** Nobody waits, nothing is read and kept. */
   expectNothingLeft(): void {
-    expect([this.clock.pending, this.partition().highWatermarkWatch.size, this.partition().appendWatch.size]).toEqual([
-      0, 0, 0,
-    ]);
+    const { highWatermarkWatch, appendWatch } = this.partition();
+    const { usedBytes } = this.fixed.broker.fetchMemory;
+    expect([this.clock.pending, highWatermarkWatch.size, appendWatch.size, usedBytes]).toEqual([0, 0, 0, 0]);
   }
 }
 
@@ -99,7 +99,7 @@ function sizes({ results }: Answered): (number | undefined)[] {
   expect(results).toHaveLength(1);
   const [only] = results;
   if (only === undefined) return [];
-  releaseReads(only);
+  releaseReads(world.fixed.broker, only);
   return only.map(({ errorCode, read }) => (errorCode === 0 ? read?.sizeBytes : -errorCode));
 }
 
