@@ -3,8 +3,7 @@
  */
 import type { BrokerNode } from "../broker/broker-node.ts";
 import { SECURITY_PROTOCOLS, type SecurityProtocol } from "../broker/config/listeners.ts";
-import type { Answer } from "../broker/dispatch/answer.ts";
-import { Dispatcher } from "../broker/dispatch/dispatcher.ts";
+import { Dispatcher, type RequestInterceptor } from "../broker/dispatch/dispatcher.ts";
 import type { RequestContext } from "../broker/dispatch/handler.ts";
 import type { HandlerTable } from "../broker/dispatch/handler-table.ts";
 import type { EndpointImage } from "../broker/metadata/metadata-image.ts";
@@ -33,7 +32,7 @@ export interface BrokerListenersOptions {
   readonly environment: Environment;
   readonly broker: BrokerNode;
   readonly table: HandlerTable<RequestContext>;
-  readonly intercept?: (context: RequestContext, request: unknown, handle: () => Answer<unknown>) => Answer<unknown>;
+  readonly faults?: RequestInterceptor | undefined;
   readonly onUnexpectedError?: (error: unknown, api: Api) => void;
 }
 
@@ -47,17 +46,16 @@ export class BrokerListeners {
 
   /** Opens every listener; connections wait until serve(). @throws NetworkError */
   async open(options: BrokerListenersOptions, specs: readonly NodeListener[]): Promise<void> {
-    const { environment, broker, table, intercept, onUnexpectedError } = options;
+    const { environment, broker, table, faults, onUnexpectedError } = options;
     const { clock, pool, network } = environment;
     const limits = requestLimits(broker.settings);
     const log = new LimitedLog(environment.logger, clock);
     const memory = new RequestMemory(limits.maxRequestBytesOfNode);
     const quota = new ConnectionQuota(limits);
     const handler = new Dispatcher<RequestContext>({
-      table,
+      ...{ table, faults },
       context: (info) => Object.assign(info, { broker }),
       log,
-      ...(intercept === undefined ? {} : { intercept }),
       ...(onUnexpectedError === undefined ? {} : { onUnexpectedError }),
     });
     for (const spec of specs) {

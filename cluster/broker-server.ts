@@ -8,8 +8,7 @@
 import { BrokerNode } from "../broker/broker-node.ts";
 import type { BrokerConfigLayers } from "../broker/config/broker-config-layers.ts";
 import type { LoggerLevels } from "../broker/config/logger-levels.ts";
-import type { Answer } from "../broker/dispatch/answer.ts";
-import type { RequestContext } from "../broker/dispatch/handler.ts";
+import type { RequestInterceptor } from "../broker/dispatch/dispatcher.ts";
 import { BROKER_HANDLERS } from "../broker/handlers/table.ts";
 import type { PartitionSurroundings } from "../broker/partition/partition.ts";
 import type { Api } from "../protocol/schema/api.ts";
@@ -46,7 +45,7 @@ export interface BrokerServerOptions {
   /** Makes the way to the controller, once the directories are there. */
   link(logs: LogDirectories, around: LogSurroundings): Promise<ControllerLink>;
   readonly observePartition?: PartitionSurroundings["observe"];
-  readonly intercept?: (context: RequestContext, request: unknown, handle: () => Answer<unknown>) => Answer<unknown>;
+  readonly requestFaults?: RequestInterceptor;
   readonly onUnexpectedError?: (error: unknown, api: Api) => void;
   /** The broker has taken on newer metadata. */
   readonly onApplied?: () => void;
@@ -186,11 +185,10 @@ export class BrokerServer {
 
   /** Starts; resolves when the broker is unfenced and serves. @throws what makes it impossible. */
   async start(): Promise<void> {
-    const { environment, intercept, onUnexpectedError, listeners } = this.options;
+    const { environment, requestFaults, onUnexpectedError, listeners } = this.options;
     await this.listeners.open(
       {
-        ...{ environment, broker: this.broker, table: BROKER_HANDLERS },
-        ...(intercept === undefined ? {} : { intercept }),
+        ...{ environment, broker: this.broker, table: BROKER_HANDLERS, faults: requestFaults },
         ...(onUnexpectedError === undefined ? {} : { onUnexpectedError }),
       },
       listeners,

@@ -7,13 +7,15 @@
 import type { BrokerConfigLayers } from "../broker/config/broker-config-layers.ts";
 import { listenersOf } from "../broker/config/listeners.ts";
 import type { LoggerLevels } from "../broker/config/logger-levels.ts";
+import type { RequestInterceptor } from "../broker/dispatch/dispatcher.ts";
 import type { Address } from "../broker/network/network.ts";
+import type { Clock } from "../storage/clock.ts";
 import type { NodeListener } from "./broker-listeners.ts";
 import { BrokerServer, type BrokerServerOptions } from "./broker-server.ts";
 import type { Environment } from "./environment.ts";
 import { Incarnation } from "./incarnation.ts";
 
-export type NodeState = "stopped" | "starting" | "running" | "stopping" | "failed";
+export type NodeState = "stopped" | "starting" | "running" | "paused" | "stopping" | "failed";
 
 export interface ClusterNodeOptions {
   /** What its lives stand on: its disk, above all. */
@@ -28,7 +30,9 @@ export interface ClusterNodeOptions {
     config: BrokerConfigLayers,
     ...rest: Parameters<BrokerServerOptions["link"]>
   ) => ReturnType<BrokerServerOptions["link"]>;
-  readonly hooks?: Pick<BrokerServerOptions, "observePartition" | "onApplied" | "intercept" | "onUnexpectedError">;
+  readonly hooks?: Pick<BrokerServerOptions, "observePartition" | "onApplied" | "onUnexpectedError">;
+  /** Faults of the requests of a life. */
+  readonly requestFaults?: ((clock: Clock) => RequestInterceptor) | undefined;
   readonly onFailure: (error: Error) => void;
   /** After a kill; with the power everything goes that was not synced. */
   readonly crashDisk?: (options: { readonly powerLoss: boolean }) => void;
@@ -49,10 +53,15 @@ export class ClusterNode {
   }
 
   get state(): NodeState {
-    return this.current;
+    return this.current === "running" && this.isPaused ? "paused" : this.current;
   }
 
-  /** The broker of the present life; undefined while there is none. */
+  /** Stands still: nothing of it runs until it is resumed. */
+  get isPaused(): boolean {
+    return this.incarnation?.isPaused === true;
+  }
+
+  /** The broker of the present life, which may be paused; undefined while there is none. */
   get running(): BrokerServer | undefined {
     return this.current === "running" ? this.server : undefined;
   }
@@ -77,6 +86,7 @@ export class ClusterNode {
     this.incarnation = incarnation;
     const { environment } = incarnation;
     const config = this.options.config();
+    const { requestFaults } = this.options;
     try {
       const server = await BrokerServer.open({
         environment,
@@ -87,6 +97,7 @@ export class ClusterNode {
         interBrokerListener: listenersOf(config.settings).interBrokerName,
         link: (logs, around) => this.options.link(environment, config, logs, around),
         ...this.options.hooks,
+        ...(requestFaults === undefined ? {} : { requestFaults: requestFaults(environment.clock) }),
         onFailure: (error) => {
           if (this.incarnation === incarnation) this.failed(error);
         },
@@ -104,9 +115,10 @@ export class ClusterNode {
     }
   }
 
-  /** Leaves in good order: leadership moves away, logs are closed clean. */
+  /** Leaves in good order: leadership moves away, logs are closed clean. A paused node goes on first. */
   async stop(): Promise<void> {
     const { server, incarnation } = this;
+    await incarnation?.resume();
     if (this.current !== "running" || server === undefined) return;
     this.current = "stopping";
     await server.stop();
@@ -121,6 +133,20 @@ export class ClusterNode {
     if (this.incarnation === undefined) return;
     this.end("stopped");
     this.options.crashDisk?.({ powerLoss: options.powerLoss === true });
+  }
+
+  /**
+   * Stands still as SIGSTOP makes a process: sockets stay open and unread, connects succeed, timers fire late.
+   * @throws Error there is no life to pause.
+   */
+  pause(reason?: string): void {
+    if (this.incarnation === undefined) throw new Error(`node ${this.id} is ${this.current}`);
+    this.incarnation.pause(reason);
+  }
+
+  /** Goes on after a pause, with all that came meanwhile; does nothing otherwise. */
+  async resume(reason?: string): Promise<void> {
+    await this.incarnation?.resume(reason);
   }
 
   /** Starts again, after a kill or a stop; a running node is stopped first. */

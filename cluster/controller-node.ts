@@ -3,7 +3,9 @@
  * killing any broker never takes it down.
  */
 import type { BrokerConfigLayers } from "../broker/config/broker-config-layers.ts";
+import type { RequestInterceptor } from "../broker/dispatch/dispatcher.ts";
 import type { Address } from "../broker/network/network.ts";
+import type { Clock } from "../storage/clock.ts";
 import type { Controller } from "./controller/controller.ts";
 import { ControllerServer } from "./controller-server.ts";
 import type { Environment } from "./environment.ts";
@@ -17,6 +19,8 @@ export interface ControllerNodeOptions {
   readonly directory: string;
   readonly host: string;
   readonly fastDetection: boolean;
+  /** Faults of the requests of a life. */
+  readonly requestFaults?: ((clock: Clock) => RequestInterceptor) | undefined;
   /** Told of every change as it is committed. */
   readonly onCommit: (delta: ClusterDelta) => void;
   readonly crashDisk?: (options: { readonly powerLoss: boolean }) => void;
@@ -52,11 +56,12 @@ export class ControllerNode {
     const incarnation = new Incarnation(this.options.environment);
     this.incarnation = incarnation;
     try {
-      const { clusterId, directory, host, fastDetection } = this.options;
+      const { clusterId, directory, host, fastDetection, requestFaults } = this.options;
       const server = await ControllerServer.start({
         environment: incarnation.environment,
         config: this.options.config(),
         ...{ clusterId, directory, host, fastDetection, port: this.listensAt?.port ?? 0 },
+        faults: requestFaults?.(incarnation.environment.clock),
         onCommit: (delta) => this.options.onCommit(delta),
       });
       if (this.incarnation !== incarnation) return;
@@ -73,6 +78,7 @@ export class ControllerNode {
   async stop(): Promise<void> {
     const { server, incarnation } = this;
     if (server === undefined) return;
+    await incarnation?.resume();
     this.server = undefined;
     await server.stop();
     incarnation?.kill();
@@ -87,6 +93,20 @@ export class ControllerNode {
     this.server = undefined;
     incarnation.kill();
     this.options.crashDisk?.({ powerLoss: options.powerLoss === true });
+  }
+
+  get isPaused(): boolean {
+    return this.incarnation?.isPaused === true;
+  }
+
+  /** See ClusterNode.pause. @throws Error it does not run. */
+  pause(): void {
+    if (this.incarnation === undefined) throw new Error("the controller does not run");
+    this.incarnation.pause();
+  }
+
+  async resume(): Promise<void> {
+    await this.incarnation?.resume();
   }
 
   async restart(): Promise<void> {

@@ -6,7 +6,7 @@
  */
 import type { BrokerConfigLayers } from "../broker/config/broker-config-layers.ts";
 import { NodeConfigSchema } from "../broker/config/config-schema.ts";
-import { Dispatcher } from "../broker/dispatch/dispatcher.ts";
+import { Dispatcher, type RequestInterceptor } from "../broker/dispatch/dispatcher.ts";
 import { ConnectionQuota } from "../broker/network/connection-quota.ts";
 import { LimitedLog } from "../broker/network/limited-log.ts";
 import type { Address } from "../broker/network/network.ts";
@@ -91,6 +91,7 @@ export interface ControllerServerOptions {
   readonly onCommit?: (delta: ClusterDelta) => void;
   /** Whether a refused connection proves a broker dead (see DeadBrokers). */
   readonly fastDetection: boolean;
+  readonly faults?: RequestInterceptor | undefined;
 }
 
 export class ControllerServer {
@@ -140,7 +141,7 @@ export class ControllerServer {
         handler: new Dispatcher<ControllerContext>({
           table: CONTROLLER_HANDLERS,
           context: (info) => Object.assign(info, { controller }),
-          log,
+          ...{ log, faults: options.faults },
           intercept: (context, request, handle) => {
             deadBrokers?.notice(context, request);
             return handle();

@@ -12,10 +12,12 @@ import { randomUuid } from "../storage/random.ts";
 import type { NodeListener } from "./broker-listeners.ts";
 import type { BrokerServerOptions } from "./broker-server.ts";
 import { ClusterEvents } from "./cluster-events.ts";
-import { ClusterNode } from "./cluster-node.ts";
+import { ClusterNode, type ClusterNodeOptions } from "./cluster-node.ts";
 import { combinedLink, remoteLink } from "./controller-links.ts";
 import { ControllerNode } from "./controller-node.ts";
 import type { Environment } from "./environment.ts";
+import type { ClusterFaults } from "./faults/cluster-faults.ts";
+import type { LinkEnd } from "./faults/links.ts";
 import { logDirectoryPaths } from "./log-settings.ts";
 import { type ClusterDelta, type ClusterImage, emptyImage } from "./metadata/cluster-image.ts";
 import { adoptMetadata } from "./metadata-adoption.ts";
@@ -40,7 +42,9 @@ export interface RunningClusterOptions {
     readonly crashDisk?: (options: { readonly powerLoss: boolean }) => void;
   };
   readonly loggerLevels: LoggerLevels;
-  readonly hooks?: Pick<BrokerServerOptions, "intercept" | "onUnexpectedError">;
+  readonly hooks?: Pick<BrokerServerOptions, "onUnexpectedError">;
+  /** What goes wrong on purpose; nothing can when left out. */
+  readonly faults?: ClusterFaults;
   /** Fences a broker whose process is proved dead at once; see DeadBrokers. */
   readonly fastDetection?: boolean;
   readonly onFailure: (error: Error) => void;
@@ -53,6 +57,7 @@ export class RunningCluster {
   /** Undefined where the only node is its own controller. */
   readonly controller: ControllerNode | undefined;
   private committed: ClusterImage;
+  private readonly faults: ClusterFaults | undefined;
   private readonly watchers = new Set<() => void>();
 
   constructor(options: RunningClusterOptions) {
@@ -61,6 +66,7 @@ export class RunningCluster {
     if (first === undefined) throw new Error("a cluster has at least one node");
     const { clock, random, disk } = first.environment;
     const directories = nodes.flatMap((node) => logDirectoryPaths(node.config().settings));
+    this.faults = options.faults;
     this.events = new ClusterEvents(clock);
     this.clusterId = clusterIdAmong(options, directories) ?? randomUuid(random);
     this.committed = emptyImage(this.clusterId);
@@ -71,7 +77,8 @@ export class RunningCluster {
     if (separate) adoptMetadata(own.environment.disk, own.directory, disk, directories[0]);
     this.controller = separate
       ? new ControllerNode({
-          ...{ environment: own.environment, clusterId: this.clusterId, directory: own.directory, host: "127.0.0.1" },
+          ...{ clusterId: this.clusterId, directory: own.directory, host: "127.0.0.1" },
+          ...this.surroundings("controller", own.environment),
           config: () => withNodeId(first.config(), CONTROLLER_ID),
           fastDetection: options.fastDetection ?? true,
           onCommit,
@@ -81,7 +88,8 @@ export class RunningCluster {
     this.nodes = nodes.map(
       (spec) =>
         new ClusterNode(spec.nodeId, {
-          ...{ environment: spec.environment, loggerLevels, clusterId: this.clusterId, listeners: spec.listeners },
+          ...{ loggerLevels, clusterId: this.clusterId, listeners: spec.listeners },
+          ...this.surroundings(spec.nodeId, spec.environment),
           config: () => spec.config(),
           link: (environment, config, logs, around) =>
             this.controller === undefined
@@ -101,6 +109,19 @@ export class RunningCluster {
           ...(spec.crashDisk === undefined ? {} : { crashDisk: spec.crashDisk }),
         }),
     );
+  }
+
+  /** What a node stands on, faults included. */
+  private surroundings(
+    end: LinkEnd,
+    environment: Environment,
+  ): Pick<ClusterNodeOptions, "environment" | "requestFaults"> {
+    const { faults } = this;
+    if (faults === undefined) return { environment };
+    return {
+      environment: faults.environmentOf(end, environment),
+      requestFaults: (clock) => faults.requestFaults(end, clock),
+    };
   }
 
   /** The cluster as it is committed. */

@@ -26,12 +26,20 @@ import { Exchange, type Outcome } from "./exchange.ts";
 import type { ClientConnection, RequestInfo } from "./handler.ts";
 import type { HandlerTable, ServedApi } from "./handler-table.ts";
 
+/** Stands between requests and their handlers where faults are injected; while it is not active it costs the look at that. */
+export interface RequestInterceptor {
+  readonly isActive: boolean;
+  /** May answer itself, before or after `handle`, and may have another request handled than the one that came. */
+  answer(context: RequestInfo, request: unknown, handle: (request: unknown) => Answer<unknown>): Answer<unknown>;
+}
+
 export interface DispatcherOptions<C> {
   readonly table: HandlerTable<C>;
   /** What handlers of this listener are told. */
   readonly context: (info: RequestInfo) => C;
   readonly log: Logger;
-  /** Stands between requests and their handlers, for injected faults: may answer itself, before or after `handle`. */
+  readonly faults?: RequestInterceptor | undefined;
+  /** Sees each request before it is handled. */
   readonly intercept?: (context: C, request: unknown, handle: () => Answer<unknown>) => Answer<unknown>;
   /** Told of every error a handler should not have thrown, after it is logged and answered. */
   readonly onUnexpectedError?: (error: unknown, api: Api) => void;
@@ -122,15 +130,14 @@ export class Dispatcher<C> {
   }
 
   private handle(served: ServedApi<C>, exchange: Exchange, request: unknown): void {
-    const { intercept } = this.options;
+    const { faults } = this.options;
     let answer: Answer<unknown>;
     try {
       const context = this.options.context(exchange);
-      const handle = served.handle as (request: unknown, context: C) => Answer<unknown>;
       answer =
-        intercept === undefined
-          ? handle(request, context)
-          : intercept(context, request, () => handle(request, context));
+        faults?.isActive === true
+          ? faults.answer(exchange, request, (changed) => this.answer(served, context, changed))
+          : this.answer(served, context, request);
     } catch (error) {
       this.answerError(exchange, request, error);
       return;
@@ -144,6 +151,14 @@ export class Dispatcher<C> {
     } else {
       this.settle(exchange, request, answer);
     }
+  }
+
+  private answer(served: ServedApi<C>, context: C, request: unknown): Answer<unknown> {
+    const { intercept } = this.options;
+    const handle = served.handle as (request: unknown, context: C) => Answer<unknown>;
+    return intercept === undefined
+      ? handle(request, context)
+      : intercept(context, request, () => handle(request, context));
   }
 
   private settle(exchange: Exchange, request: unknown, value: Settled<unknown>, whenSent?: () => void): void {

@@ -122,6 +122,11 @@ export class FetchSessionCache {
     return session;
   }
 
+  /** What a session reads, if there is one of this id. */
+  partitionsOf(id: number): FetchPartitions | undefined {
+    return this.sessions.get(id)?.partitions;
+  }
+
   /** Moves a session on to its next epoch, its partitions being those of the request that is handled now. */
   advance(session: FetchSession): void {
     session.epoch = nextEpoch(session.epoch);
