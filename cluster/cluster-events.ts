@@ -5,6 +5,7 @@
  */
 import type { PartitionImage } from "../broker/metadata/metadata-image.ts";
 import type { Clock } from "../storage/clock.ts";
+import type { LinkFault } from "./faults/links.ts";
 import type { ClusterDelta } from "./metadata/cluster-image.ts";
 
 interface PartitionEvent {
@@ -18,6 +19,11 @@ export type ClusterEvent =
   | { readonly type: "node-fenced"; readonly node: number }
   /** A node is in service. */
   | { readonly type: "node-up"; readonly node: number }
+  | { readonly type: "node-paused" | "node-resumed"; readonly node: number }
+  /** A way between two ends was cut, slowed or healed. */
+  | ({ readonly type: "link-changed" } & LinkFault)
+  /** A fault rule struck. */
+  | { readonly type: "fault-fired"; readonly fault: number; readonly fired: number }
   | (PartitionEvent & {
       readonly type: "leader-moved";
       /** -1: none. */

@@ -56,6 +56,11 @@ export class ClusterNode {
     return this.current === "running" && this.isPaused ? "paused" : this.current;
   }
 
+  /** Started, and neither stopped nor killed since. */
+  get hasLife(): boolean {
+    return this.incarnation !== undefined;
+  }
+
   /** Stands still: nothing of it runs until it is resumed. */
   get isPaused(): boolean {
     return this.incarnation?.isPaused === true;

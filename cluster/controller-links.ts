@@ -5,6 +5,7 @@ import type { BrokerConfigLayers } from "../broker/config/broker-config-layers.t
 import { UNKNOWN_BROKER_EPOCH } from "../storage/clean-shutdown-file.ts";
 import type { LogSurroundings } from "../storage/log/log-surroundings.ts";
 import type { LogDirectories } from "../storage/log-directories.ts";
+import type { Controller } from "./controller/controller.ts";
 import { controllerOf } from "./controller-server.ts";
 import type { Environment } from "./environment.ts";
 import { logDirectoryPaths } from "./log-settings.ts";
@@ -35,6 +36,7 @@ export async function combinedLink(
   clusterId: string,
   logs: LogDirectories,
   onCommit: (delta: ClusterDelta) => void,
+  onStart: (controller: Controller) => void,
 ): Promise<ControllerLink> {
   const { path, directoryId } = metadataDirectory(config, logs);
   const { settings } = config;
@@ -45,6 +47,7 @@ export async function combinedLink(
   });
   controller.onCommit(onCommit);
   await controller.start();
+  onStart(controller);
   const channel = new LocalController(controller, environment.clock, settings.controllerSocketTimeoutMs);
   return new ControllerLink({
     heartbeatChannel: channel,

@@ -100,13 +100,17 @@ export class ControllerNode {
   }
 
   /** See ClusterNode.pause. @throws Error it does not run. */
-  pause(): void {
+  pause(reason?: string): void {
     if (this.incarnation === undefined) throw new Error("the controller does not run");
-    this.incarnation.pause();
+    this.incarnation.pause(reason);
   }
 
-  async resume(): Promise<void> {
-    await this.incarnation?.resume();
+  async resume(reason?: string): Promise<void> {
+    await this.incarnation?.resume(reason);
+  }
+
+  get hasLife(): boolean {
+    return this.incarnation !== undefined;
   }
 
   async restart(): Promise<void> {

@@ -13,17 +13,22 @@ import type { NodeListener } from "./broker-listeners.ts";
 import type { BrokerServerOptions } from "./broker-server.ts";
 import { ClusterEvents } from "./cluster-events.ts";
 import { ClusterNode, type ClusterNodeOptions } from "./cluster-node.ts";
+import type { Controller } from "./controller/controller.ts";
 import { combinedLink, remoteLink } from "./controller-links.ts";
 import { ControllerNode } from "./controller-node.ts";
 import type { Environment } from "./environment.ts";
 import type { ClusterFaults } from "./faults/cluster-faults.ts";
-import type { LinkEnd } from "./faults/links.ts";
+import { ClusterNetwork } from "./faults/cluster-network.ts";
+import type { LinkEnd, LinkFault } from "./faults/links.ts";
 import { logDirectoryPaths } from "./log-settings.ts";
 import { type ClusterDelta, type ClusterImage, emptyImage } from "./metadata/cluster-image.ts";
 import { adoptMetadata } from "./metadata-adoption.ts";
 
 /** The controller's id where it is a node of its own: far from those of brokers, which count from 1. */
 export const CONTROLLER_ID = 3000;
+
+/** Why a node stands still. */
+const SLOW_DISK = "slow disk";
 
 export interface ClusterNodeSpec {
   readonly nodeId: number;
@@ -57,7 +62,12 @@ export class RunningCluster {
   /** Undefined where the only node is its own controller. */
   readonly controller: ControllerNode | undefined;
   private committed: ClusterImage;
-  private readonly faults: ClusterFaults | undefined;
+  readonly faults: ClusterFaults | undefined;
+  /** Ways between the nodes; undefined where nothing can be wrong with them. */
+  readonly network: ClusterNetwork | undefined;
+  private combined: Controller | undefined;
+  /** Until when a node is held up by its disk. */
+  private readonly heldUpUntilMs = new Map<LinkEnd, number>();
   private readonly watchers = new Set<() => void>();
 
   constructor(options: RunningClusterOptions) {
@@ -66,10 +76,11 @@ export class RunningCluster {
     if (first === undefined) throw new Error("a cluster has at least one node");
     const { clock, random, disk } = first.environment;
     const directories = nodes.flatMap((node) => logDirectoryPaths(node.config().settings));
-    this.faults = options.faults;
     this.events = new ClusterEvents(clock);
     this.clusterId = clusterIdAmong(options, directories) ?? randomUuid(random);
     this.committed = emptyImage(this.clusterId);
+    this.faults = options.faults;
+    this.network = options.faults === undefined ? undefined : this.joinFaults(options.faults);
     const onCommit = (delta: ClusterDelta): void => this.onCommit(delta);
     const own = options.controller;
     // A directory that had a controller of its own keeps it: the metadata is there.
@@ -93,7 +104,9 @@ export class RunningCluster {
           config: () => spec.config(),
           link: (environment, config, logs, around) =>
             this.controller === undefined
-              ? combinedLink(environment, config, this.clusterId, logs, onCommit)
+              ? combinedLink(environment, config, this.clusterId, logs, onCommit, (controller) => {
+                  this.combined = controller;
+                })
               : remoteLink(environment, config, this.clusterId, logs, around, [
                   { id: CONTROLLER_ID, address: this.controller.address },
                 ]),
@@ -109,6 +122,41 @@ export class RunningCluster {
           ...(spec.crashDisk === undefined ? {} : { crashDisk: spec.crashDisk }),
         }),
     );
+  }
+
+  /** The controller that decides; undefined while there is none. */
+  get activeController(): Controller | undefined {
+    return this.controller === undefined ? this.combined : this.controller.controller;
+  }
+
+  /** Everybody a way can lead to. */
+  private get linkEnds(): readonly LinkEnd[] {
+    const controller = this.controller === undefined ? [] : (["controller"] as const);
+    return [...this.nodes.map(({ id }) => id), ...controller, "clients"];
+  }
+
+  private joinFaults(faults: ClusterFaults): ClusterNetwork {
+    faults.topicNameOf = (topicId) => this.committed.topicsById.get(topicId)?.name;
+    faults.onSlowDisk = (end, delayMs) => this.holdUp(faults, end, delayMs);
+    faults.rules.onFired = ({ id, fired }) => this.events.emit({ type: "fault-fired", fault: id, fired });
+    const emit = (fault: LinkFault): void => this.events.emit({ type: "link-changed", ...fault });
+    return new ClusterNetwork(faults.links, () => this.linkEnds, emit);
+  }
+
+  /** A node whose disk is slow does nothing else meanwhile: operations of one turn add up. */
+  private holdUp({ links }: ClusterFaults, end: LinkEnd, delayMs: number): void {
+    const node = end === "controller" ? this.controller : this.nodes.find(({ id }) => id === end);
+    if (node === undefined || !node.hasLife) return;
+    const nowMs = links.nowMs();
+    const untilMs = this.heldUpUntilMs.get(end) ?? 0;
+    this.heldUpUntilMs.set(end, Math.max(nowMs, untilMs) + delayMs);
+    node.pause(SLOW_DISK);
+    const goOn = (): void => {
+      const leftMs = (this.heldUpUntilMs.get(end) ?? 0) - links.nowMs();
+      if (leftMs > 0) links.after(leftMs, goOn);
+      else void node.resume(SLOW_DISK);
+    };
+    if (untilMs <= nowMs) links.after(delayMs, goOn);
   }
 
   /** What a node stands on, faults included. */
@@ -160,6 +208,7 @@ export class RunningCluster {
 
   /** Ends everything at once. */
   kill(): void {
+    this.faults?.close();
     for (const node of this.nodes) node.kill();
     this.controller?.kill();
   }

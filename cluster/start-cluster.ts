@@ -10,7 +10,7 @@ import { ErrorCode, errorName } from "../protocol/error-codes.ts";
 import { KafkaError } from "../protocol/kafka-error.ts";
 import { CreateTopics } from "../protocol/messages/topics.ts";
 import type { Disk } from "../storage/disk.ts";
-import { type Logger, SILENT_LOGGER } from "../storage/logger.ts";
+import { SILENT_LOGGER } from "../storage/logger.ts";
 import { MemoryDisk } from "../storage/memory-disk.ts";
 import { NodeClock } from "../storage/node-clock.ts";
 import { NodeCompute } from "../storage/node-compute.ts";
@@ -18,68 +18,43 @@ import { NodeDisk } from "../storage/node-disk.ts";
 import { NodeRandom } from "../storage/node-random.ts";
 import { BufferPool } from "../storage/shared-buffer.ts";
 import type { ClusterEvents } from "./cluster-events.ts";
-import type { ClusterNode, NodeState } from "./cluster-node.ts";
+import type { ClusterNode } from "./cluster-node.ts";
+import { type ClusterOptions, settingsOf, type TopicOptions } from "./cluster-options.ts";
+import { resetCluster } from "./cluster-reset.ts";
+import { type ClusterDisks, type ClusterSnapshot, putBack, takeSnapshot } from "./cluster-snapshot.ts";
 import type { Environment } from "./environment.ts";
+import { ClusterFaults } from "./faults/cluster-faults.ts";
+import type { ClusterNetwork } from "./faults/cluster-network.ts";
+import type { FaultRule } from "./faults/fault-rule.ts";
+import type { Fault } from "./faults/fault-rules.ts";
+import { type ControllerHandle, controllerHandle, type NodeHandle, nodeHandle } from "./node-handle.ts";
 import { IDLE_POOL_BYTES } from "./node-memory.ts";
 import { RunningCluster } from "./running-cluster.ts";
 import { WaitUntil } from "./wait-until.ts";
 
-export interface ClusterOptions {
-  /** How many nodes; 1 when left out. */
-  readonly nodes?: number;
-  /** Port of node 1, node 2 one above, and so on; free ports when left out. */
-  readonly port?: number;
-  /** Address to listen on; 127.0.0.1 when left out. */
-  readonly host?: string;
-  /** What clients are told instead of where the nodes listen. */
-  readonly advertisedHost?: string;
-  /** Racks of the nodes, in order. */
-  readonly racks?: readonly string[];
-  /** Keeps data in DIR/1, DIR/2, ...; in memory when left out. */
-  readonly dataDirectory?: string;
-  /** Broker settings by Kafka's names, for every node. */
-  readonly settings?: Readonly<Record<string, string | number | boolean>>;
-  /** A broker whose process is gone is noticed at once, not after broker.session.timeout.ms; true when left out. */
-  readonly fastDetection?: boolean;
-  /** Where log lines go; nowhere when left out. */
-  readonly logger?: Logger;
+/** Fault rules of a cluster, as tests handle them. */
+export interface FaultSet {
+  /** Puts a rule in force. @throws FaultRuleError what is wrong with it. */
+  add(rule: FaultRule): Fault;
+  /** Those in force. */
+  readonly list: readonly Fault[];
+  /** Takes all out of force. */
+  clear(): void;
 }
-
-export interface TopicOptions {
-  readonly partitions?: number;
-  readonly replicationFactor?: number;
-  readonly configs?: Readonly<Record<string, string>>;
-}
-
-/** One node, as tests handle it. */
-export interface NodeHandle {
-  readonly id: number;
-  readonly state: NodeState;
-  /** "host:port" */
-  readonly address: string;
-  /** As SIGKILL: sockets are reset, no goodbye. Written bytes survive; with `powerLoss` only synced ones. */
-  kill(options?: { readonly powerLoss?: boolean }): Promise<void>;
-  /** Controlled shutdown. */
-  stop(): Promise<void>;
-  /** Starts a node that was killed or stopped, or stops and starts a running one; resolves when it serves. */
-  restart(): Promise<void>;
-}
-
-/** Settings under which a test does not wait; Kafka's own hold under `odradek start`. */
-const TEST_SETTINGS: Readonly<Record<string, string>> = {
-  "group.initial.rebalance.delay.ms": "0",
-};
 
 export class Cluster implements AsyncDisposable {
   readonly waitUntil: WaitUntil;
   private readonly running: RunningCluster;
   private readonly compute: NodeCompute;
+  /** Undefined where data lies in files. */
+  private readonly disks: ClusterDisks | undefined;
   private failure: Error | undefined;
 
   /** Only for startCluster. */
-  constructor(running: RunningCluster, compute: NodeCompute, clock: NodeClock) {
+  constructor(running: RunningCluster, compute: NodeCompute, clock: NodeClock, disks: ClusterDisks | undefined) {
     this.running = running;
     this.compute = compute;
+    this.disks = disks;
     this.waitUntil = new WaitUntil(running, clock);
   }
 
@@ -97,36 +72,28 @@ export class Cluster implements AsyncDisposable {
     return this.running.events;
   }
 
+  /** Ways between the nodes, to be cut and slowed. */
+  get network(): ClusterNetwork {
+    return this.running.network as ClusterNetwork;
+  }
+
+  /** Rules for requests and disks that are to fail. */
+  get faults(): FaultSet {
+    return (this.running.faults as ClusterFaults).rules;
+  }
+
   get nodes(): readonly NodeHandle[] {
-    return this.running.nodes.map((node) => handleOf(this.running, node));
+    return this.running.nodes.map((node) => nodeHandle(this.running, node));
   }
 
   /** @throws Error: there is no such node. */
   node(id: number): NodeHandle {
-    return handleOf(this.running, this.nodeOf(id));
+    return nodeHandle(this.running, this.nodeOf(id));
   }
 
   /** The controller's own node; with one node it is that node's. */
-  get controller(): Pick<NodeHandle, "kill" | "restart" | "stop"> & { readonly isRunning: boolean } {
-    const { controller } = this.running;
-    if (controller === undefined) {
-      const only = this.node(1);
-      return {
-        isRunning: only.state === "running",
-        kill: (options) => only.kill(options),
-        stop: () => only.stop(),
-        restart: () => only.restart(),
-      };
-    }
-    return {
-      isRunning: controller.isRunning,
-      kill: (options) => {
-        controller.kill(options);
-        return Promise.resolve();
-      },
-      stop: () => controller.stop(),
-      restart: () => controller.restart(),
-    };
+  get controller(): ControllerHandle {
+    return controllerHandle(this.running, this.node(1));
   }
 
   /** -1: none. @throws Error: there is no such partition. */
@@ -157,7 +124,7 @@ export class Cluster implements AsyncDisposable {
       timeoutMs: 10_000,
       validateOnly: false,
     };
-    const broker = this.running.nodes.find((node) => node.running !== undefined)?.running?.broker;
+    const broker = this.running.nodes.find((node) => node.state === "running")?.running?.broker;
     if (broker === undefined) throw new Error("no node runs");
     const answer = await broker.controller.forward(CreateTopics, 7, request, {
       ...{ principalType: "User", principalName: "ANONYMOUS", clientId: "odradek", clientHost: "127.0.0.1" },
@@ -174,13 +141,39 @@ export class Cluster implements AsyncDisposable {
   private everyNodeLeads(topic: string): boolean {
     const image = this.running.image.topics.get(topic);
     if (image === undefined) return false;
-    const servers = this.running.nodes.flatMap(({ running }) => (running === undefined ? [] : [running]));
+    const servers = this.running.nodes.flatMap(({ state, running }) =>
+      state !== "running" || running === undefined ? [] : [running],
+    );
     return (
       servers.every(({ broker }) => broker.image.topics.has(topic)) &&
       image.partitions.every(({ leader, partition }) =>
         servers.some(({ broker }) => broker.nodeId === leader && broker.partitions.get(topic, partition)?.isLeader),
       )
     );
+  }
+
+  /**
+   * The same cluster, empty, for the next test: same ports, no topics, groups, configs or faults. Nodes that are down or stand still
+   * come back; resolves when all serve.
+   */
+  reset(): Promise<void> {
+    return resetCluster(this.running, this.waitUntil);
+  }
+
+  /** All that the cluster holds now, to go back to or to start another from. @throws Error its data lies in files. */
+  snapshot(): ClusterSnapshot {
+    if (this.disks === undefined) throw new Error("a cluster that keeps its data in files has no snapshots");
+    return takeSnapshot(this.disks);
+  }
+
+  /** Goes back to what a cluster of as many nodes held: all nodes are killed and start from it. Resolves when all serve. */
+  async restore(snapshot: ClusterSnapshot): Promise<void> {
+    if (this.disks === undefined) throw new Error("a cluster that keeps its data in files has no snapshots");
+    this.faults.clear();
+    this.running.kill();
+    putBack(snapshot, this.disks);
+    await this.running.start();
+    await this.waitUntil.everyNodeUp();
   }
 
   /** Stops all nodes in good order and frees everything. */
@@ -200,6 +193,8 @@ export class Cluster implements AsyncDisposable {
 
   /** A node failed of itself: disposal says so, so that no test passes over it. */
   noteFailure(error: Error): void {
+    // Under a disk fault a node may fail: that is what the fault is for.
+    if (this.running.faults?.rules.disks.some(({ fired }) => fired > 0) === true) return;
     this.failure ??= error;
   }
 
@@ -208,30 +203,6 @@ export class Cluster implements AsyncDisposable {
     if (node === undefined) throw new Error(`there is no node ${id}`);
     return node;
   }
-}
-
-function handleOf(running: RunningCluster, node: ClusterNode): NodeHandle {
-  const down = (how: "killed" | "stopped"): void => running.events.emit({ type: "node-down", node: node.id, how });
-  return {
-    id: node.id,
-    get state() {
-      return node.state;
-    },
-    get address() {
-      const [address] = node.addresses;
-      return address === undefined ? "" : `${address.host}:${address.port}`;
-    },
-    kill: (options) => {
-      down("killed");
-      node.kill(options);
-      return Promise.resolve();
-    },
-    stop: async () => {
-      await node.stop();
-      down("stopped");
-    },
-    restart: () => node.restart(),
-  };
 }
 
 /** Starts a cluster; resolves when every node serves. @throws NetworkError in-use; ConfigError; DirectoryRefused. */
@@ -244,18 +215,23 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const environment = (disk: Disk): Environment => {
     return { clock, random: new NodeRandom(), disk, network, compute, logger, pool };
   };
-  const diskOf = (): { disk: Disk; crashDisk?: MemoryDisk["crash"] } => {
-    if (dataDirectory !== undefined) return { disk: new NodeDisk() };
-    const disk = new MemoryDisk();
-    return { disk, crashDisk: (how) => disk.crash(how) };
-  };
   const root = dataDirectory ?? "/odradek";
-  const { disk: controllerDisk, ...controllerCrash } = diskOf();
+  const disks =
+    dataDirectory === undefined
+      ? { controller: new MemoryDisk(), nodes: Array.from({ length: nodes }, () => new MemoryDisk()) }
+      : undefined;
+  if (options.snapshot !== undefined) {
+    if (disks === undefined) throw new Error("a snapshot is of a cluster in memory");
+    putBack(options.snapshot, disks);
+  }
+  const diskOf = (inMemory: MemoryDisk | undefined): { disk: Disk; crashDisk?: MemoryDisk["crash"] } =>
+    inMemory === undefined ? { disk: new NodeDisk() } : { disk: inMemory, crashDisk: (how) => inMemory.crash(how) };
+  const { disk: controllerDisk, ...controllerCrash } = diskOf(disks?.controller);
   let cluster: Cluster | undefined;
   const running = new RunningCluster({
     nodes: Array.from({ length: nodes }, (_, index) => {
       const nodeId = index + 1;
-      const { disk, ...crash } = diskOf();
+      const { disk, ...crash } = diskOf(disks?.nodes[index]);
       const texts = settingsOf(options, nodeId, `${root}/${nodeId}`);
       return {
         nodeId,
@@ -272,11 +248,12 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       };
     }),
     controller: { environment: environment(controllerDisk), directory: `${root}/controller`, ...controllerCrash },
+    faults: new ClusterFaults(clock),
     loggerLevels: new LoggerLevels("INFO", () => {}),
     ...(options.fastDetection === undefined ? {} : { fastDetection: options.fastDetection }),
     onFailure: (error) => cluster?.noteFailure(error),
   });
-  cluster = new Cluster(running, compute, clock);
+  cluster = new Cluster(running, compute, clock, disks);
   try {
     await running.start();
   } catch (error) {
@@ -284,25 +261,4 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     throw error;
   }
   return cluster;
-}
-
-function settingsOf(options: ClusterOptions, nodeId: number, directory: string): Map<string, string> {
-  const { nodes = 1, racks, settings = {} } = options;
-  const rack = racks?.[nodeId - 1];
-  const replicas = String(Math.min(nodes, 3));
-  const inSync = String(Math.min(nodes, 2));
-  return new Map([
-    ...Object.entries(TEST_SETTINGS),
-    ["offsets.topic.replication.factor", replicas],
-    ["transaction.state.log.replication.factor", replicas],
-    ["transaction.state.log.min.isr", inSync],
-    ["share.coordinator.state.topic.replication.factor", replicas],
-    ["share.coordinator.state.topic.min.isr", inSync],
-    ...Object.entries(settings).map(([name, value]) => [name, String(value)] as const),
-    ...(rack === undefined ? [] : [["broker.rack", rack] as const]),
-    ["node.id", String(nodeId)],
-    ["process.roles", "broker,controller"],
-    ["controller.listener.names", "CONTROLLER"],
-    ["log.dirs", directory],
-  ]);
 }

@@ -3,9 +3,10 @@
  *
  * Looked at after every change of the metadata and after every change of a replica; nothing is polled.
  */
-import type { PartitionImage } from "../broker/metadata/metadata-image.ts";
+import type { MetadataImage, PartitionImage } from "../broker/metadata/metadata-image.ts";
 import type { Clock } from "../storage/clock.ts";
 import type { ClusterEvent } from "./cluster-events.ts";
+import type { ClusterImage } from "./metadata/cluster-image.ts";
 import type { RunningCluster } from "./running-cluster.ts";
 
 export interface WaitOptions {
@@ -72,6 +73,16 @@ export class WaitUntil {
   /** The node is in service. */
   nodeUp(node: number, options: WaitOptions = {}): Promise<void> {
     return this.holds(() => this.cluster.image.brokers.get(node)?.fenced === false, options, `node ${node} is up`);
+  }
+
+  /** Every node is in service, as the controller and each of them sees it. */
+  everyNodeUp(options: WaitOptions = {}): Promise<void> {
+    const isUp = (brokers: ClusterImage["brokers"] | MetadataImage["brokers"]): boolean =>
+      this.cluster.nodes.every(({ id }) => brokers.get(id)?.fenced === false);
+    const holds = (): boolean =>
+      isUp(this.cluster.image.brokers) &&
+      this.cluster.nodes.every(({ running }) => running !== undefined && isUp(running.broker.image.brokers));
+    return this.holds(holds, options, "every node is up");
   }
 
   /** The leader's high watermark has come to an offset. */

@@ -110,6 +110,15 @@ export class FileTree<F extends object> {
     return listed.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** Every path, directories before what is in them; `file` is undefined for a directory. */
+  *paths(): IterableIterator<{ readonly path: string; readonly file: F | undefined }> {
+    yield* pathsUnder("", this.root);
+  }
+
+  clear(): void {
+    this.root.entries.clear();
+  }
+
   files(): IterableIterator<F> {
     return filesOf(this.root);
   }
@@ -128,6 +137,21 @@ export class FileTree<F extends object> {
 function* filesOf<F extends object>(entry: F | TreeDirectory<F>): IterableIterator<F> {
   if (!(entry instanceof TreeDirectory)) yield entry;
   else for (const child of entry.entries.values()) yield* filesOf(child);
+}
+
+function* pathsUnder<F extends object>(
+  above: string,
+  directory: TreeDirectory<F>,
+): IterableIterator<{ readonly path: string; readonly file: F | undefined }> {
+  for (const [name, entry] of directory.entries) {
+    const path = `${above}/${name}`;
+    if (entry instanceof TreeDirectory) {
+      yield { path, file: undefined };
+      yield* pathsUnder(path, entry);
+    } else {
+      yield { path, file: entry };
+    }
+  }
 }
 
 function segments(path: string): string[] {

@@ -13,6 +13,13 @@ import { FileTree } from "./file-tree.ts";
 const UNBOUNDED_VOLUME_BYTES = 2 ** 40;
 const MAX_IDLE_CHUNK_BYTES = 64 * 1024 * 1024;
 
+/** Everything on a disk at one moment; not changed by what happens afterwards. */
+export interface DiskContents {
+  readonly directories: readonly string[];
+  readonly files: readonly { readonly path: string; readonly bytes: Buffer; readonly syncedBytes: number }[];
+  readonly sizeBytes: number;
+}
+
 export interface MemoryDiskOptions {
   /** Appends past this fail as on a full disk; no limit when left out. */
   readonly volumeBytes?: number;
@@ -47,6 +54,40 @@ export class MemoryDisk implements Disk {
       content.holders = 1;
       if (options.powerLoss) content.bytes.truncate(content.syncedBytes);
       this.usedBytes += content.bytes.sizeBytes;
+    }
+  }
+
+  /** A copy of everything, synced or not. */
+  contents(): DiskContents {
+    const directories: string[] = [];
+    const files: { path: string; bytes: Buffer; syncedBytes: number }[] = [];
+    let sizeBytes = 0;
+    for (const { path, file } of this.tree.paths()) {
+      if (file === undefined) {
+        directories.push(path);
+        continue;
+      }
+      const bytes = Buffer.allocUnsafeSlow(file.bytes.sizeBytes);
+      file.bytes.read(0, bytes);
+      sizeBytes += bytes.length;
+      files.push({ path, bytes, syncedBytes: file.syncedBytes });
+    }
+    return { directories, files, sizeBytes };
+  }
+
+  /** Holds these contents and nothing else; handles and locks of before are dead. */
+  replace(contents: DiskContents): void {
+    this.run++;
+    this.locks.clear();
+    this.usedBytes = 0;
+    for (const content of this.tree.files()) content.bytes.free();
+    this.tree.clear();
+    for (const path of contents.directories) this.tree.makeDirectory(path);
+    for (const { path, bytes, syncedBytes } of contents.files) {
+      const content = this.newContent();
+      this.tree.put(path, content);
+      this.write(content, [bytes], path);
+      content.syncedBytes = syncedBytes;
     }
   }
 

@@ -47,6 +47,8 @@ export interface DiskFaultRule extends FaultOccasions {
   /** full: no space for what is written; error: the device fails; slow: each operation takes `delayMs` longer. */
   readonly disk: "full" | "error" | "slow";
   readonly node?: number | "controller";
+  /** Only what lies in this topic's directories; without it the node's metadata log is struck too, which ends the node, as in Kafka. */
+  readonly topic?: string;
   /** Which operations; all that the kind concerns when left out. */
   readonly operation?: DiskOperation;
   readonly delayMs?: number;
@@ -74,6 +76,7 @@ export function faultRule(value: unknown): FaultRule {
   checkOccasions(fields);
   check(fields, "node", (node) => node === "controller" || isInteger(node, 0), 'a node id or "controller"');
   check(fields, "delayMs", (delayMs) => isNumber(delayMs, 0, MAX_DELAY_MS), "milliseconds, at most a day");
+  check(fields, "topic", (topic) => typeof topic === "string" && topic !== "", "the name of a topic");
   if (isDisk) checkDisk(fields);
   else checkRequest(fields);
   return Object.fromEntries(fields) as unknown as FaultRule;
@@ -84,7 +87,7 @@ const REQUEST_FIELDS = new Set([
   ...["api", "node", "topic", "partition", "client"],
   ...["errorCode", "delayMs", "drop", "when"],
 ]);
-const DISK_FIELDS = new Set(["disk", "node", "operation", "delayMs"]);
+const DISK_FIELDS = new Set(["disk", "node", "topic", "operation", "delayMs"]);
 const API_NAMES = new Set<string>(APIS.map(({ name }) => name));
 
 function checkOccasions(fields: ReadonlyMap<string, unknown>): void {
@@ -105,7 +108,6 @@ function checkDisk(fields: ReadonlyMap<string, unknown>): void {
 
 function checkRequest(fields: ReadonlyMap<string, unknown>): void {
   check(fields, "api", (api) => API_NAMES.has(api as string), "the name of an API of Kafka, as Produce");
-  check(fields, "topic", (topic) => typeof topic === "string" && topic !== "", "the name of a topic");
   check(fields, "partition", (partition) => isInteger(partition, 0), "a partition's number");
   check(fields, "client", (client) => typeof client === "string", "a client id");
   check(fields, "drop", (drop) => drop === "before" || drop === "after", '"before" or "after" the work');

@@ -78,7 +78,9 @@ export class FaultyDisk implements Disk {
   /** A full disk has no room, whatever the volume beneath has. */
   volume(path: string): ReturnType<Disk["volume"]> {
     const volume = this.disk.volume(path);
-    const isFull = this.rules.disks.some(({ rule }) => rule.disk === "full" && this.isMeant(rule.node));
+    const isFull = this.rules.disks.some(
+      ({ rule }) => rule.disk === "full" && rule.topic === undefined && this.isMeant(rule.node),
+    );
     return isFull ? { ...volume, usableBytes: 0 } : volume;
   }
 
@@ -101,8 +103,13 @@ export class FaultyDisk implements Disk {
   /** How much longer the operation takes. @throws DiskError full, io. */
   private strike(operation: DiskOperation, path: string): number {
     for (const fault of this.rules.disks) {
-      const { disk, node, operation: meant, delayMs = 0 } = fault.rule;
-      if (!this.isMeant(node) || (meant !== undefined && meant !== operation)) continue;
+      const { disk, node, topic, operation: meant, delayMs = 0 } = fault.rule;
+      if (
+        !this.isMeant(node) ||
+        (topic !== undefined && !liesIn(topic, path)) ||
+        (meant !== undefined && meant !== operation)
+      )
+        continue;
       if (disk === "full" && operation !== "write") continue;
       if (!fault.strikes()) continue;
       if (disk === "full") throw new DiskError("full", path);
@@ -115,6 +122,13 @@ export class FaultyDisk implements Disk {
   private isMeant(node: number | "controller" | undefined): boolean {
     return node === undefined || node === this.own;
   }
+}
+
+/** Whether a path leads into a directory of one of the topic's partitions, "topic-3" or "topic-3.some-suffix". */
+function liesIn(topic: string, path: string): boolean {
+  return path
+    .split("/")
+    .some((name) => name.startsWith(`${topic}-`) && /^\d+($|\.)/.test(name.slice(topic.length + 1)));
 }
 
 class FaultyFile implements DiskFile {

@@ -94,8 +94,9 @@ function mergeTopics(topics: readonly TopicEntry[], errors: readonly TopicEntry[
 }
 
 function isSameTopic(a: TopicEntry, b: TopicEntry): boolean {
-  const known = NAME_FIELDS.find((field) => field in a);
-  return (known === undefined || a[known] === b[known]) && a.topicId === b.topicId;
+  // A version names topics by name or by id; what it does not carry may be there or not.
+  const known = NAME_FIELDS.find((field) => typeof a[field] === "string" && a[field] !== "");
+  return known === undefined ? a.topicId === b.topicId : a[known] === b[known];
 }
 
 function topicOf(entry: TopicEntry, nameOf: TopicNameOf): string | undefined {

@@ -21,6 +21,11 @@ export class Life {
     return this.reasons.size > 0;
   }
 
+  /** What comes has to wait: the node stands still, or is not through with what came meanwhile. */
+  get holds(): boolean {
+    return this.waiting !== undefined;
+  }
+
   end(): void {
     this.over = true;
     this.reasons.clear();

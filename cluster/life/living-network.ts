@@ -131,11 +131,14 @@ class LivingConnection implements Connection {
   }
 
   write(pieces: readonly Buffer[], flushed?: () => void): void {
-    this.inner.write(pieces, flushed === undefined ? undefined : () => this.life.run(flushed));
+    const whenFlushed = flushed === undefined ? undefined : () => this.life.run(flushed);
+    // A node that was stopped in the middle of a turn says nothing more before it goes on.
+    if (this.life.holds) this.life.run(() => this.inner.write(pieces, whenFlushed));
+    else this.inner.write(pieces, whenFlushed);
   }
 
   end(): void {
-    this.inner.end();
+    this.life.run(() => this.inner.end());
   }
 
   destroy(options?: { readonly reset?: boolean }): void {

@@ -1,5 +1,6 @@
 /**
- * Fast proof that a broker's process is gone: its heartbeat connection broke, and its listener refuses twice running.
+ * Fast proof that a broker's process is gone: its heartbeat connection broke, and its listener refuses twice running, or another
+ * incarnation holds the address it listened on.
  *
  * Safety rests on epochs, never on this: a wrong proof costs availability only, and none is wrong while the broker's listener
  * accepts. A peer that neither refuses nor accepts (a cut, a pause) proves nothing; its session has to run out.
@@ -24,6 +25,8 @@ export class DeadBrokers {
   private readonly log: Logger;
   /** The connection that last carried a broker's heartbeat, and the epoch it was for. */
   private readonly carriers = new Map<number, { connectionId: number; brokerEpoch: number }>();
+  /** Epochs of brokers whose connection broke and that have not beaten since. */
+  private readonly lost = new Map<number, number>();
   private stopped = false;
 
   constructor(controller: Controller, network: Network, clock: Clock, log: Logger) {
@@ -36,17 +39,31 @@ export class DeadBrokers {
   /** Looks at a request before it is handled: a heartbeat makes its connection the broker's sign of life. */
   notice(context: ControllerContext, request: unknown): void {
     if (context.api.key === BrokerRegistration.key) {
-      this.carriers.delete((request as Decode<(typeof BrokerRegistration)["request"]>).brokerId);
+      this.registers(request as Decode<(typeof BrokerRegistration)["request"]>);
       return;
     }
     if (context.api.key !== BrokerHeartbeat.key) return;
     const { brokerId, brokerEpoch } = request as Decode<(typeof BrokerHeartbeat)["request"]>;
     const { connection } = context;
     const before = this.carriers.get(brokerId);
+    this.lost.delete(brokerId);
     if (before?.connectionId === connection.id && before.brokerEpoch === brokerEpoch) return;
     this.carriers.set(brokerId, { connectionId: connection.id, brokerEpoch });
     if (before?.connectionId === connection.id) return;
     connection.onClosed(() => this.connectionLost(brokerId, connection.id));
+  }
+
+  /** A restarted broker need not wait for the session of the one it replaces, whose address it could not hold otherwise. */
+  private registers({ brokerId, incarnationId, listeners }: Decode<(typeof BrokerRegistration)["request"]>): void {
+    const before = this.controller.image.brokers.get(brokerId);
+    const lostEpoch = this.lost.get(brokerId);
+    this.carriers.delete(brokerId);
+    this.lost.delete(brokerId);
+    if (before === undefined || before.incarnationId === incarnationId || before.fenced) return;
+    const [old] = before.endpoints;
+    const [now] = listeners;
+    const isSamePlace = old !== undefined && old.host === now?.host && old.port === now.port;
+    if (isSamePlace && lostEpoch === before.brokerEpoch) this.controller.brokerIsDead(brokerId, before.brokerEpoch);
   }
 
   stop(): void {
@@ -58,6 +75,7 @@ export class DeadBrokers {
     // It beats on another connection by now.
     if (carrier?.connectionId !== connectionId || this.stopped) return;
     this.carriers.delete(brokerId);
+    this.lost.set(brokerId, carrier.brokerEpoch);
     void this.examine(brokerId, carrier.brokerEpoch);
   }
 

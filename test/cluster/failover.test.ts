@@ -21,7 +21,7 @@ test("a killed leader is replaced, nothing acknowledged is lost, and the node co
   await producer.send({ topic: "payments", acks: -1, messages: [{ value: "after", partition: 0 }] });
   await cluster.node(leader).restart();
   await cluster.waitUntil.fullyReplicated("payments");
-  const consumer = kafka.consumer({ groupId: "g" });
+  const consumer = kafka.consumer({ groupId: "g", maxWaitTimeInMs: 100 });
   await consumer.connect();
   await consumer.subscribe({ topic: "payments", fromBeginning: true });
   const seen: string[] = [];

@@ -1,0 +1,60 @@
+/**
+ * What startCluster and its cluster are told, and the settings that come of it.
+ */
+import type { Logger } from "../storage/logger.ts";
+import type { ClusterSnapshot } from "./cluster-snapshot.ts";
+
+export interface ClusterOptions {
+  /** How many nodes; 1 when left out. */
+  readonly nodes?: number;
+  /** Port of node 1, node 2 one above, and so on; free ports when left out. */
+  readonly port?: number;
+  /** Address to listen on; 127.0.0.1 when left out. */
+  readonly host?: string;
+  /** What clients are told instead of where the nodes listen. */
+  readonly advertisedHost?: string;
+  /** Racks of the nodes, in order. */
+  readonly racks?: readonly string[];
+  /** Keeps data in DIR/1, DIR/2, ...; in memory when left out. */
+  readonly dataDirectory?: string;
+  /** Starts from what another cluster of as many nodes held, in memory. */
+  readonly snapshot?: ClusterSnapshot;
+  /** Broker settings by Kafka's names, for every node. */
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
+  /** A broker whose process is gone is noticed at once, not after broker.session.timeout.ms; true when left out. */
+  readonly fastDetection?: boolean;
+  /** Where log lines go; nowhere when left out. */
+  readonly logger?: Logger;
+}
+
+export interface TopicOptions {
+  readonly partitions?: number;
+  readonly replicationFactor?: number;
+  readonly configs?: Readonly<Record<string, string>>;
+}
+
+/** Settings under which a test does not wait; Kafka's own hold under `odradek start`. */
+const TEST_SETTINGS: Readonly<Record<string, string>> = {
+  "group.initial.rebalance.delay.ms": "0",
+};
+
+export function settingsOf(options: ClusterOptions, nodeId: number, directory: string): Map<string, string> {
+  const { nodes = 1, racks, settings = {} } = options;
+  const rack = racks?.[nodeId - 1];
+  const replicas = String(Math.min(nodes, 3));
+  const inSync = String(Math.min(nodes, 2));
+  return new Map([
+    ...Object.entries(TEST_SETTINGS),
+    ["offsets.topic.replication.factor", replicas],
+    ["transaction.state.log.replication.factor", replicas],
+    ["transaction.state.log.min.isr", inSync],
+    ["share.coordinator.state.topic.replication.factor", replicas],
+    ["share.coordinator.state.topic.min.isr", inSync],
+    ...Object.entries(settings).map(([name, value]) => [name, String(value)] as const),
+    ...(rack === undefined ? [] : [["broker.rack", rack] as const]),
+    ["node.id", String(nodeId)],
+    ["process.roles", "broker,controller"],
+    ["controller.listener.names", "CONTROLLER"],
+    ["log.dirs", directory],
+  ]);
+}
