@@ -8,6 +8,7 @@ import { resolve } from "node:path";
 import { LoggerLevels } from "../broker/config/logger-levels.ts";
 import { NetworkError } from "../broker/network/network.ts";
 import { type RunningNodes, startNodes } from "../cluster/start-nodes.ts";
+import { DEFAULT_CONTROL_PORT } from "../console/control-port.ts";
 import { DiskError } from "../storage/disk.ts";
 import { DirectoryRefused } from "../storage/meta-properties.ts";
 import { CommandError } from "./command-error.ts";
@@ -31,9 +32,11 @@ export async function runStart(options: StartOptions): Promise<void> {
   for (const [setting, reason] of withoutEffect) logger.warn({ setting, reason }, "a setting has no effect here");
   logger.info({ directory: dataDirectory, nodes: nodes.length }, "data directory");
   const loggerLevels = new LoggerLevels("INFO", (level) => logger.setLevel(level.toLowerCase() as LogLevel));
+  const controlPort = options["control-port"] ?? (nodes.length > 1 ? DEFAULT_CONTROL_PORT : "off");
   let running: RunningNodes;
   try {
-    running = await startNodes({ nodes, logger, loggerLevels });
+    running = await startNodes({ nodes, logger, loggerLevels, withFaults: controlPort !== "off" });
+    if (controlPort !== "off") await openControl(running, controlPort, options, logger);
   } catch (error) {
     throw asCommandError(error, dataDirectory);
   }
@@ -42,6 +45,33 @@ export async function runStart(options: StartOptions): Promise<void> {
   // Failures from here on are this function's caller's no more: nobody waits for it.
   void serve(running, stopAsked, logger);
   await logger.open();
+}
+
+/** Where nobody asked for the API and its port is taken, the nodes serve without. @throws NetworkError in-use. */
+async function openControl(
+  running: RunningNodes,
+  port: number,
+  options: StartOptions,
+  logger: LateLogger,
+): Promise<void> {
+  const [{ serveControl }, { NodeHttpServer }] = await Promise.all([
+    import("../console/control-server.ts"),
+    import("../console/node-http.ts"),
+  ]);
+  try {
+    const { address } = await serveControl(new NodeHttpServer(), port, running.control, logger);
+    logger.info({ address: `http://${address.host}:${address.port}` }, "control API");
+  } catch (error) {
+    const isAsked = options["control-port"] !== undefined;
+    const isInUse = error instanceof NetworkError && error.kind === "in-use";
+    if (isAsked || !isInUse) {
+      await running.stop();
+      throw isInUse
+        ? new CommandError(`port ${port} of the control API is in use; --control-port chooses another`)
+        : error;
+    }
+    logger.warn({ port }, "the port of the control API is in use; --control-port chooses another");
+  }
 }
 
 async function serve(running: RunningNodes, stopAsked: Promise<string>, logger: LateLogger): Promise<void> {

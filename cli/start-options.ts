@@ -41,6 +41,12 @@ export const START_OPTIONS = {
     description: "Where data lies, in a folder for each node (DIR/1, ...)",
     defaultDescription: "a folder of yours, named when it starts",
   },
+  "control-port": {
+    type: "string",
+    placeholder: "PORT",
+    description: "Port of the HTTP control API, on the loopback only; 0: any that is free, off: none",
+    defaultDescription: "9644 where there are several nodes, else none",
+  },
   set: {
     type: "string",
     placeholder: "KEY=VALUE",
@@ -63,6 +69,8 @@ export interface StartOptions {
   readonly host: string;
   readonly nodes: number;
   readonly "data-dir": string | undefined;
+  /** Undefined: nothing was said. */
+  readonly "control-port": number | "off" | undefined;
   readonly set: readonly string[];
   readonly config: string | undefined;
   /** The options that were given. */
@@ -86,6 +94,7 @@ export function startOptions(values: ReadonlyMap<string, readonly (string | numb
     host: text("host") ?? START_OPTIONS.host.default,
     nodes: wholeNumber("nodes", last("nodes") ?? START_OPTIONS.nodes.default, 1, MAX_NODES),
     "data-dir": text("data-dir"),
+    "control-port": controlPort(last("control-port")),
     set: (values.get("set") ?? []).map(String),
     config: text("config"),
     given: new Set(values.keys()),
@@ -95,6 +104,10 @@ export function startOptions(values: ReadonlyMap<string, readonly (string | numb
       `--port ${options.port} leaves no ports for ${options.nodes} nodes: the last is ${MAX_PORT}`,
     );
   return options;
+}
+
+function controlPort(value: string | number | undefined): number | "off" | undefined {
+  return value === undefined || value === "off" ? value : wholeNumber("control-port", value, 0, MAX_PORT);
 }
 
 function wholeNumber(name: StartOptionName, value: string | number, min: number, max: number): number {

@@ -14,6 +14,8 @@ import type { NodeListener } from "./broker-listeners.ts";
 import { BrokerServer, type BrokerServerOptions } from "./broker-server.ts";
 import type { Environment } from "./environment.ts";
 import { Incarnation } from "./incarnation.ts";
+import type { ManagedNode, ReplicaMarks } from "./managed-node.ts";
+import { replicaMarks } from "./replica-marks.ts";
 
 export type NodeState = "stopped" | "starting" | "running" | "paused" | "stopping" | "failed";
 
@@ -38,7 +40,7 @@ export interface ClusterNodeOptions {
   readonly crashDisk?: (options: { readonly powerLoss: boolean }) => void;
 }
 
-export class ClusterNode {
+export class ClusterNode implements ManagedNode {
   readonly id: number;
   private readonly options: ClusterNodeOptions;
   private listeners: readonly NodeListener[];
@@ -50,6 +52,10 @@ export class ClusterNode {
     this.id = id;
     this.options = options;
     this.listeners = options.listeners;
+  }
+
+  get processId(): undefined {
+    return undefined;
   }
 
   get state(): NodeState {
@@ -134,17 +140,18 @@ export class ClusterNode {
    * Ends the life as SIGKILL ends a process: sockets are reset, nothing more is written or answered. What was written survives on
    * every disk; with `powerLoss` only what was synced.
    */
-  kill(options: { readonly powerLoss?: boolean } = {}): void {
-    if (this.incarnation === undefined) return;
+  kill(options: { readonly powerLoss?: boolean } = {}): Promise<void> {
+    if (this.incarnation === undefined) return Promise.resolve();
     this.end("stopped");
     this.options.crashDisk?.({ powerLoss: options.powerLoss === true });
+    return Promise.resolve();
   }
 
   /**
    * Stands still as SIGSTOP makes a process: sockets stay open and unread, connects succeed, timers fire late.
    * @throws Error there is no life to pause.
    */
-  pause(reason?: string): void {
+  async pause(reason?: string): Promise<void> {
     if (this.incarnation === undefined) throw new Error(`node ${this.id} is ${this.current}`);
     this.incarnation.pause(reason);
   }
@@ -152,6 +159,16 @@ export class ClusterNode {
   /** Goes on after a pause, with all that came meanwhile; does nothing otherwise. */
   async resume(reason?: string): Promise<void> {
     await this.incarnation?.resume(reason);
+  }
+
+  async marksOf(topic: string): Promise<ReadonlyMap<number, ReplicaMarks> | undefined> {
+    const { running } = this;
+    return running === undefined ? undefined : replicaMarks(running.broker, topic);
+  }
+
+  /** They are looked at where they strike. */
+  applyFaults(): Promise<void> {
+    return Promise.resolve();
   }
 
   /** Starts again, after a kill or a stop; a running node is stopped first. */

@@ -109,6 +109,11 @@ export class ControllerNode {
     await this.incarnation?.resume(reason);
   }
 
+  /** "host:port"; undefined before the first start. */
+  get listens(): string | undefined {
+    return this.listensAt === undefined ? undefined : `${this.listensAt.host}:${this.listensAt.port}`;
+  }
+
   get hasLife(): boolean {
     return this.incarnation !== undefined;
   }

@@ -38,8 +38,7 @@ export function nodeHandle({ events }: RunningCluster, node: ClusterNode): NodeH
     },
     kill: (options) => {
       events.emit({ type: "node-down", node: node.id, how: "killed" });
-      node.kill(options);
-      return Promise.resolve();
+      return node.kill(options);
     },
     stop: async () => {
       await node.stop();
@@ -47,7 +46,7 @@ export function nodeHandle({ events }: RunningCluster, node: ClusterNode): NodeH
     },
     restart: () => node.restart(),
     pause: async () => {
-      node.pause();
+      await node.pause();
       events.emit({ type: "node-paused", node: node.id });
     },
     resume: async () => {

@@ -150,7 +150,7 @@ export class RunningCluster {
     const nowMs = links.nowMs();
     const untilMs = this.heldUpUntilMs.get(end) ?? 0;
     this.heldUpUntilMs.set(end, Math.max(nowMs, untilMs) + delayMs);
-    node.pause(SLOW_DISK);
+    void node.pause(SLOW_DISK);
     const goOn = (): void => {
       const leftMs = (this.heldUpUntilMs.get(end) ?? 0) - links.nowMs();
       if (leftMs > 0) links.after(leftMs, goOn);
@@ -209,7 +209,7 @@ export class RunningCluster {
   /** Ends everything at once. */
   kill(): void {
     this.faults?.close();
-    for (const node of this.nodes) node.kill();
+    for (const node of this.nodes) void node.kill();
     this.controller?.kill();
   }
 

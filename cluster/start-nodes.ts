@@ -16,9 +16,12 @@ import { NodeDisk } from "../storage/node-disk.ts";
 import { NodeRandom } from "../storage/node-random.ts";
 import { BufferPool } from "../storage/shared-buffer.ts";
 import type { NodeListener } from "./broker-listeners.ts";
+import { ClusterControl } from "./control/cluster-control.ts";
 import type { Environment } from "./environment.ts";
+import { ClusterFaults } from "./faults/cluster-faults.ts";
 import { IDLE_POOL_BYTES } from "./node-memory.ts";
 import { RunningCluster } from "./running-cluster.ts";
+import { WaitUntil } from "./wait-until.ts";
 
 export interface NodeOptions {
   readonly nodeId: number;
@@ -33,6 +36,8 @@ export interface StartNodesOptions {
   readonly nodes: readonly NodeOptions[];
   readonly logger: Logger;
   readonly loggerLevels: LoggerLevels;
+  /** Nodes can be paused, ways cut and requests made to fail, through `control`; costs a little on every byte. */
+  readonly withFaults?: boolean;
 }
 
 export interface RunningNodes {
@@ -40,15 +45,23 @@ export interface RunningNodes {
   readonly addresses: readonly Address[];
   /** Resolves when a node failed for good, which is a bug or a broken disk; never when all are stopped. */
   readonly failed: Promise<Error>;
+  /** The cluster in other hands. */
+  readonly control: ClusterControl;
   /** Stops all nodes in good order: leadership moves away, logs are closed clean. */
   stop(): Promise<void>;
 }
 
 /** Starts nodes. @throws NetworkError in-use; DirectoryRefused; DiskError full, ...; ConfigError */
-export async function startNodes({ nodes, logger, loggerLevels }: StartNodesOptions): Promise<RunningNodes> {
+export async function startNodes({
+  nodes,
+  logger,
+  loggerLevels,
+  withFaults = false,
+}: StartNodesOptions): Promise<RunningNodes> {
   const compute = new NodeCompute();
+  const clock = new NodeClock();
   const environment: Environment = {
-    clock: new NodeClock(),
+    clock,
     random: new NodeRandom(),
     disk: new NodeDisk(),
     network: new NodeNetwork(),
@@ -66,6 +79,7 @@ export async function startNodes({ nodes, logger, loggerLevels }: StartNodesOpti
     nodes: nodes.map(({ nodeId, config, listeners }) => ({ nodeId, environment, config: () => config, listeners })),
     controller: { environment, directory: join(dirname(first.dataDirectory), "controller") },
     loggerLevels,
+    ...(withFaults ? { faults: new ClusterFaults(clock) } : {}),
     onFailure: (error) => fail(error),
   });
   try {
@@ -77,6 +91,7 @@ export async function startNodes({ nodes, logger, loggerLevels }: StartNodesOpti
   return {
     addresses: cluster.addresses,
     failed,
+    control: new ClusterControl(cluster, new WaitUntil(cluster, clock)),
     stop: async () => {
       await cluster.stop();
       await compute.close();

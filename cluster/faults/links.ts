@@ -74,11 +74,12 @@ export class Links {
     return direction;
   }
 
-  /** What is not as it should be, in the order it was first asked for. */
+  /** What is not as it should be, ordered by its ends. */
   get faults(): LinkFault[] {
     return [...this.all()]
       .filter((direction) => !direction.isClear)
-      .map(({ from, to, cut, delayMs }) => ({ from, to, cut, delayMs }));
+      .map(({ from, to, cut, delayMs }) => ({ from, to, cut, delayMs }))
+      .sort((a, b) => (`${a.from} ${a.to}` < `${b.from} ${b.to}` ? -1 : 1));
   }
 
   /** Heals every direction between two ends, from and to one, or all. */

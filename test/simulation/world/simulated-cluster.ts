@@ -149,7 +149,7 @@ export class SimulatedCluster {
   /** As SIGKILL: the process is gone, its machine resets its connections and refuses new ones. */
   kill(id: number): void {
     this.goOn(nodeName(id));
-    this.node(id).kill();
+    void this.node(id).kill();
   }
 
   /** The machine is dark: its peers hear nothing, and what was not synced may be lost. */
@@ -159,7 +159,7 @@ export class SimulatedCluster {
     this.network.powerOff(name);
     this.powerLosses.set(name, { ...crash, powerLoss: true });
     if (this.node(id).state === "stopped" || this.node(id).state === "failed") this.crashDisk(name, true);
-    else this.node(id).kill({ powerLoss: true });
+    else void this.node(id).kill({ powerLoss: true });
   }
 
   /** Starts a node that does not run; resolves when it serves. @throws what keeps it from that. */

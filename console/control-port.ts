@@ -1,0 +1,2 @@
+/** Where the control API listens when nobody says. */
+export const DEFAULT_CONTROL_PORT = 9644;
