@@ -23,6 +23,7 @@ const THEMES: ReadonlyMap<string, readonly Measurement[]> = new Map([
     ],
   ],
   ["log", [{ module: "log", name: "benchLog" }]],
+  ["kafka", [{ module: "kafka", name: "benchKafka" }]],
   ["cluster", [{ module: "cluster", name: "benchCluster" }]],
 ]);
 

@@ -50,7 +50,8 @@ export async function startApacheKafka(
   return { bootstrapServers: brokerPorts.map((port) => `127.0.0.1:${port}`).join(","), stop };
 }
 
-function propertiesOf(
+/** The settings of one node of a cluster, as a file. */
+export function propertiesOf(
   node: number,
   port: number,
   controllerPort: number,
@@ -83,7 +84,7 @@ function propertiesOf(
 }
 
 /** Ports that nobody uses now. Kafka must know them before it starts, so another process may take one meanwhile. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers: Server[] = [];
   for (let i = 0; i < count; i++) {
     const server = createServer().listen(0, "127.0.0.1");
@@ -95,7 +96,8 @@ async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-async function listens(port: number, program: Program): Promise<void> {
+/** Resolves when the program accepts connections. */
+export async function listens(port: number, program: Program): Promise<void> {
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (!(await canConnect(port))) {
     const ended = program.child.exitCode !== null;

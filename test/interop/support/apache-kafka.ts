@@ -11,6 +11,11 @@ import { cacheFolder, Missing, needProgram } from "./toolchain.ts";
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
+/** For programs that run for seconds. */
+const QUICK_TO_START: readonly string[] = [
+  ...["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"],
+];
+
 export class ApacheKafka {
   private readonly java: string;
   private readonly libs: string;
@@ -32,12 +37,11 @@ export class ApacheKafka {
     return runProgram(this.java, this.arguments(main, args), options);
   }
 
-  start(main: string, args: readonly string[], options: ProgramOptions = {}): Program {
-    return new Program(this.java, this.arguments(main, args), options);
+  start(main: string, args: readonly string[], options: ProgramOptions = {}, jvm = QUICK_TO_START): Program {
+    return new Program(this.java, this.arguments(main, args, "", jvm), options);
   }
 
-  private arguments(main: string, args: readonly string[], classes = ""): string[] {
-    const options = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];
+  private arguments(main: string, args: readonly string[], classes = "", options = QUICK_TO_START): string[] {
     const log = `-Dlog4j2.configurationFile=${here("apache-kafka-log.xml")}`;
     return [...options, log, "-cp", [join(this.libs, "*"), classes].join(delimiter), main, ...args];
   }
