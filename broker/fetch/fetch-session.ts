@@ -34,6 +34,8 @@ const FINAL_EPOCH = -1;
 const MAX_EPOCH = 0x7fffffff;
 /** A session unused for this long makes room for any other; one that is younger is not displaced by its like. As in Kafka. */
 const EVICTION_MS = 120_000;
+/** Of all sessions together: a thousand sessions are few, but each may name as many partitions as fit a request. */
+const MAX_PARTITIONS = 1_000_000;
 
 export interface FetchSession {
   readonly id: number;
@@ -64,9 +66,12 @@ export class FetchSessionCache {
   private readonly maxSessions: number;
   private readonly clock: Clock;
   private readonly random: Random;
+  private readonly maxPartitions: number;
+  private partitionTotal = 0;
 
-  constructor(maxSessions: number, clock: Clock, random: Random) {
+  constructor(maxSessions: number, clock: Clock, random: Random, maxPartitions = MAX_PARTITIONS) {
     this.maxSessions = maxSessions;
+    this.maxPartitions = maxPartitions;
     this.clock = clock;
     this.random = random;
   }
@@ -78,6 +83,8 @@ export class FetchSessionCache {
   /** A new session, or undefined when there is no room and none to evict: the client then goes on without. */
   open(partitions: FetchPartitions, usesTopicIds: boolean, fromFollower: boolean): FetchSession | undefined {
     const nowMs = this.clock.monotonicMs();
+    // Differs from Kafka: it counts sessions only, and a few clients can fill its memory.
+    if (this.partitionTotal + partitions.size > this.maxPartitions) return undefined;
     if (!this.makeRoom(fromFollower, partitions.size, nowMs)) return undefined;
     let id: number;
     do {
@@ -86,6 +93,7 @@ export class FetchSessionCache {
     const times = { createdMs: nowMs, lastUsedMs: nowMs, partitionCount: partitions.size };
     const session = { id, epoch: nextEpoch(FIRST_EPOCH), usesTopicIds, fromFollower, partitions, ...times };
     this.sessions.set(id, session);
+    this.partitionTotal += partitions.size;
     return session;
   }
 
@@ -106,7 +114,7 @@ export class FetchSessionCache {
       const outranks = fromFollower !== victim.fromFollower ? fromFollower : partitionCount > victim.partitionCount;
       if (!outranks) return false;
     }
-    this.sessions.delete(victim.id);
+    this.close(victim.id);
     return true;
   }
 
@@ -127,16 +135,24 @@ export class FetchSessionCache {
     return this.sessions.get(id)?.partitions;
   }
 
-  /** Moves a session on to its next epoch, its partitions being those of the request that is handled now. */
-  advance(session: FetchSession): void {
+  /**
+   * Moves a session on to its next epoch, its partitions being those of the request that is handled now. False: it has grown
+   * beyond what there is room for, and is closed.
+   */
+  advance(session: FetchSession): boolean {
+    this.partitionTotal += session.partitions.size - session.partitionCount;
     session.epoch = nextEpoch(session.epoch);
     session.lastUsedMs = this.clock.monotonicMs();
     session.partitionCount = session.partitions.size;
     this.sessions.delete(session.id);
     this.sessions.set(session.id, session);
+    if (this.partitionTotal <= this.maxPartitions) return true;
+    this.close(session.id);
+    return false;
   }
 
   close(id: number): void {
+    this.partitionTotal -= this.sessions.get(id)?.partitionCount ?? 0;
     this.sessions.delete(id);
   }
 }

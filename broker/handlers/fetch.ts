@@ -99,7 +99,7 @@ function subjectOf(request: FetchRequest, context: RequestContext): Subject {
     fetchSessions.close(session.id);
     return { partitions: session.partitions, session: undefined, sessionEpoch };
   }
-  fetchSessions.advance(session);
+  if (!fetchSessions.advance(session)) return { partitions: session.partitions, session: undefined, sessionEpoch };
   return { partitions: session.partitions, session, sessionEpoch: session.epoch };
 }
 

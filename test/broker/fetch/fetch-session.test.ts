@@ -28,9 +28,9 @@ function partitions(count: number): FetchPartitions {
   );
 }
 
-function cacheOf(slots: number) {
+function cacheOf(slots: number, maxPartitions?: number) {
   const clock = new ManualClock();
-  const cache = new FetchSessionCache(slots, clock, new SeededRandom(1));
+  const cache = new FetchSessionCache(slots, clock, new SeededRandom(1), maxPartitions);
   const open = (count: number, fromFollower = false) => cache.open(partitions(count), false, fromFollower);
   const lives = (session: FetchSession | undefined): boolean => {
     try {
@@ -87,6 +87,29 @@ describe("R168: room for sessions", () => {
     clock.advance(EVICTION_MS - 1);
     expect(open(99)).toBeUndefined();
     expect(open(99, true)).toBeUndefined(); // nor do followers displace new ones of each other
+  });
+});
+
+describe("B68: partitions of all sessions together", () => {
+  const MANY = 40;
+
+  test("have a limit: a session beyond it is not opened, and room comes back with those that close", () => {
+    const { cache, open } = cacheOf(10, 100);
+    const sessions = [open(MANY), open(MANY), open(MANY)];
+    expect(sessions.map((session) => session !== undefined)).toEqual([true, true, false]);
+    cache.close(sessions[0]?.id ?? 0);
+    expect(open(MANY)).toBeDefined();
+  });
+
+  test("a session that grows beyond the limit is closed", () => {
+    const { cache, open, lives } = cacheOf(10, 100);
+    const [first, second] = [open(MANY), open(MANY)];
+    if (first === undefined || second === undefined) throw new Error("no session");
+    expect(cache.advance(first)).toBe(true);
+    for (const [key, partition] of second.partitions) first.partitions.set(`more ${key}`, partition);
+    expect(cache.advance(first)).toBe(false);
+    expect([lives(first), lives(second)]).toEqual([false, true]);
+    expect(open(MANY)).toBeDefined();
   });
 });
 
