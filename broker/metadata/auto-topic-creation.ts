@@ -5,7 +5,7 @@
  */
 import { CreateTopics } from "../../protocol/messages/topics.ts";
 import type { ControllerPort } from "../ports.ts";
-import { InternalTopic } from "./internal-topics.ts";
+import { InternalTopic, isInternalTopic } from "./internal-topics.ts";
 
 export interface NewTopic {
   readonly name: string;
@@ -31,6 +31,8 @@ export interface InternalTopicSettings {
 }
 
 const TIMEOUT_MS = 30_000;
+/** Under way at once. The controller refuses more in one request, all of them together. */
+const MAX_IN_FLIGHT = 10_000;
 /** CreateTopics version: topic ids and effective configs in the answer. */
 const CREATE_TOPICS_VERSION = 7;
 
@@ -44,9 +46,13 @@ export class AutoTopicCreation {
     this.settings = settings;
   }
 
-  /** Asks the controller for topics that nobody is asking for already. Failures show at the next request for the topic. */
+  /**
+   * Asks the controller for topics that nobody is asking for already; for none but internal ones where they are too many.
+   * Failures show at the next request for the topic.
+   */
   request(names: readonly string[]): void {
-    const wanted = names.filter((name) => !this.inFlight.has(name));
+    let wanted = names.filter((name) => !this.inFlight.has(name));
+    if (this.inFlight.size + wanted.length > MAX_IN_FLIGHT) wanted = wanted.filter(isInternalTopic);
     if (wanted.length === 0) return;
     for (const name of wanted) this.inFlight.add(name);
     const done = (): void => {

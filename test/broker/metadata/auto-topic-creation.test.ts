@@ -49,6 +49,20 @@ test("each topic is asked for once at a time, and again after an answer or a fai
   expect(names(asked[2]?.request)).toEqual(["a", "c"]);
 });
 
+test("more than the controller takes at once are not asked for, internal ones always", async () => {
+  const { asked, topics } = world();
+  const many = Array.from({ length: 10_001 }, (_, i) => `topic-${i}`);
+  topics.request(many);
+  expect(asked).toHaveLength(0);
+  topics.request(many.slice(1));
+  topics.request(["one-more", "__consumer_offsets"]);
+  expect(asked.map(({ request }) => names(request)?.length)).toEqual([10_000, 1]);
+  asked[0]?.settle();
+  await endOfTurn();
+  topics.request(["one-more"]);
+  expect(names(asked[2]?.request)).toEqual(["one-more"]);
+});
+
 test("an ordinary topic has the controller's defaults, internal ones the broker's settings", () => {
   const { asked, topics } = world();
   topics.request(["a", "__consumer_offsets", "__transaction_state", "__share_group_state"]);
