@@ -23,6 +23,7 @@ import { groupSettings } from "./groups/group-settings.ts";
 import { AutoTopicCreation } from "./metadata/auto-topic-creation.ts";
 import { internalTopicSettings } from "./metadata/internal-topic-settings.ts";
 import { InternalTopic } from "./metadata/internal-topics.ts";
+import { LostBrokers } from "./metadata/lost-brokers.ts";
 import { type MetadataDelta, type MetadataImage, ResourceType } from "./metadata/metadata-image.ts";
 import { PeerBrokers } from "./network/peer-brokers.ts";
 import type { RpcEnvironment } from "./network/rpc-connection.ts";
@@ -79,6 +80,7 @@ export class BrokerNode implements Broker {
   readonly transactions: TransactionCoordinator;
   readonly markerWriter: MarkerWriter;
   readonly transactionVerifier: TransactionVerifier;
+  readonly lostBrokers: LostBrokers;
   image: MetadataImage;
   private readonly options: BrokerNodeOptions;
   private shrinkTimer: Timer | undefined;
@@ -109,6 +111,7 @@ export class BrokerNode implements Broker {
     this.partitions = new PartitionTable(around, options.logs, minInSyncReplicasOf);
     this.partitions.onChange((changes) => this.placeCoordinators(changes));
     this.fetchSessions = new FetchSessionCache(settings.maxIncrementalFetchSessionCacheSlots, clock, random);
+    this.lostBrokers = new LostBrokers(clock);
     this.autoTopics = new AutoTopicCreation(controller, internalTopicSettings(settings));
     this.producerIds = new ProducerIds(controller);
     this.groups = new GroupCoordinator({
@@ -179,6 +182,7 @@ export class BrokerNode implements Broker {
   /** Takes no more part: nothing is appended, nobody is answered from here on. */
   stop(): void {
     this.shrinkTimer?.cancel();
+    this.lostBrokers.close();
     this.transactionVerifier.close();
     this.transactions.close();
     this.groups.close();
@@ -198,6 +202,7 @@ export class BrokerNode implements Broker {
   /** Follows the metadata. Synchronous: no request sees half a delta. */
   apply(delta: MetadataDelta): void {
     this.image = delta.image;
+    this.lostBrokers.apply(delta);
     this.applyConfigs(delta);
     this.partitions.apply(delta);
     const deleted = [...delta.deletedTopicIds].flatMap((id) => delta.previous.topicsById.get(id) ?? []);

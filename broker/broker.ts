@@ -11,6 +11,7 @@ import type { FetchMemory } from "./fetch/fetch-memory.ts";
 import type { FetchSessionCache } from "./fetch/fetch-session.ts";
 import type { GroupCoordinator } from "./groups/group-coordinator.ts";
 import type { AutoTopicCreation } from "./metadata/auto-topic-creation.ts";
+import type { LostBrokers } from "./metadata/lost-brokers.ts";
 import type { MetadataImage } from "./metadata/metadata-image.ts";
 import type { PartitionTable } from "./partition/partition-table.ts";
 import type { ControllerPort } from "./ports.ts";
@@ -42,6 +43,8 @@ export interface Broker {
   readonly loggerLevels: LoggerLevels;
   /** The cluster as this broker knows it now. */
   readonly image: MetadataImage;
+  /** Brokers that are about to leave the image, or have just done so. */
+  readonly lostBrokers: LostBrokers;
   readonly partitions: PartitionTable;
   /** Where its logs lie, those included whose partitions are not held (any more). */
   logDirectories(): readonly DirectoryDescription[];

@@ -125,6 +125,10 @@ export class BrokerServer {
       rpcEnvironment(environment),
       logger,
       () => this.lifecycle.brokerEpoch,
+      (brokerId, isThere) => {
+        if (isThere) this.broker.lostBrokers.settle(brokerId);
+        else this.broker.lostBrokers.suspect(brokerId);
+      },
     );
     this.reports = new DirectoryReports(
       link.isrChannel,

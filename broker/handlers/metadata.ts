@@ -1,7 +1,8 @@
 /**
  * Metadata (key 3): brokers, topics, partitions and their leaders, as this broker's image has them.
  *
- * Owns: which topics are meant (all, by name, by id) and what is told of each; asks for topics that are to be made.
+ * Owns: which topics are meant (all, by name, by id) and what is told of each; asks for topics that are to be made. Leaves to
+ * LostBrokers: whether an answer has to wait a moment, and which dead brokers are still named.
  * v4 auto-creation flag, v5 offline replicas, v8 authorized operations, v10 topic ids, v12 topics by id alone.
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
@@ -9,6 +10,7 @@ import { KafkaError } from "../../protocol/kafka-error.ts";
 import type { Metadata } from "../../protocol/messages/metadata.ts";
 import type { Decode, Encode } from "../../protocol/schema/message.ts";
 import { ZERO_UUID } from "../../protocol/uuid.ts";
+import { Later } from "../dispatch/answer.ts";
 import type { Handler, RequestContext } from "../dispatch/handler.ts";
 import { ALL_CLUSTER_OPERATIONS, ALL_TOPIC_OPERATIONS, NOT_ASKED } from "../metadata/authorized-operations.ts";
 import { isInternalTopic } from "../metadata/internal-topics.ts";
@@ -22,19 +24,48 @@ type MetadataResponse = Encode<(typeof Metadata)["response"]>;
 type TopicAnswer = MetadataResponse["topics"][number];
 
 export const handleMetadata: Handler<typeof Metadata> = (request, context) => {
-  const { image } = context.broker;
-  const brokers = liveBrokers(image, context.connection.listenerName);
-  const live = new Set(brokers.map((broker) => broker.nodeId));
+  const { lostBrokers } = context.broker;
+  if (!mustWait(request, context)) return answer(request, context);
+  const later = new Later<MetadataResponse>();
+  const stop = lostBrokers.onSettled(() => {
+    if (mustWait(request, context)) return;
+    stop();
+    try {
+      later.complete(answer(request, context));
+    } catch (error) {
+      later.fail(error);
+    }
+  });
+  later.whenCancelled(stop);
+  return later;
+};
+
+/** Somebody is asked for who may be gone, and whose place another will have taken in some milliseconds. */
+function mustWait({ topics }: MetadataRequest, { broker, apiVersion }: RequestContext): boolean {
+  const { image, lostBrokers } = broker;
+  if (!lostBrokers.suspectsAnybody) return false;
+  const all = topics === null || (apiVersion === 0 && topics.length === 0);
+  const asked = all
+    ? image.topics.values()
+    : topics.flatMap(({ name, topicId }) => image.topics.get(name ?? "") ?? image.topicsById.get(topicId) ?? []);
+  return lostBrokers.leadsAmong(asked);
+}
+
+function answer(request: MetadataRequest, context: RequestContext): MetadataResponse {
+  const { image, lostBrokers } = context.broker;
+  const { listenerName } = context.connection;
+  const brokers = liveBrokers(image, listenerName, (id) => lostBrokers.isStillNamed(id, image));
+  const live = new Set(brokers.flatMap(({ nodeId }) => (image.brokers.get(nodeId)?.fenced === false ? [nodeId] : [])));
   const topics = wantedTopics(request, context).map((topic) => withOperations(topic, request, live, context));
   return {
     brokers,
     clusterId: image.clusterId,
     // Any live broker will do: it forwards. A stable choice keeps clients on one connection.
-    controllerId: live.has(context.broker.nodeId) ? context.broker.nodeId : (brokers[0]?.nodeId ?? -1),
+    controllerId: live.has(context.broker.nodeId) ? context.broker.nodeId : ([...live][0] ?? -1),
     topics,
     clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? ALL_CLUSTER_OPERATIONS : NOT_ASKED,
   };
-};
+}
 
 /** A topic that is there, or the error that stands for one that is not. */
 type Wanted = TopicImage | { readonly name: string | null; readonly id: string; readonly errorCode: number };

@@ -11,11 +11,16 @@ export interface LiveBroker {
   readonly rack: string | null;
 }
 
-/** Brokers that are not fenced and offer the listener, in the order of their ids. */
-export function liveBrokers(image: MetadataImage, listenerName: string): LiveBroker[] {
+/** Brokers that are not fenced and offer the listener, in the order of their ids. @param isNamed fenced ones that are told of too. */
+export function liveBrokers(
+  image: MetadataImage,
+  listenerName: string,
+  isNamed?: (brokerId: number) => boolean,
+): LiveBroker[] {
   const live: LiveBroker[] = [];
   for (const broker of image.brokers.values()) {
-    const endpoint = broker.fenced ? undefined : endpointOf(broker, listenerName);
+    const isTold = !broker.fenced || isNamed?.(broker.id) === true;
+    const endpoint = isTold ? endpointOf(broker, listenerName) : undefined;
     if (endpoint === undefined) continue;
     live.push({ nodeId: broker.id, host: endpoint.host, port: endpoint.port, rack: broker.rack });
   }

@@ -19,6 +19,7 @@ export function replicaFetchers(
   environment: RpcEnvironment,
   log: Logger,
   brokerEpoch: () => number,
+  onReach: (brokerId: number, isThere: boolean) => void,
 ): ReplicaFetchers {
   return new ReplicaFetchers({
     brokerId,
@@ -32,6 +33,7 @@ export function replicaFetchers(
         maxInFlight: MAX_IN_FLIGHT,
       }),
       clock: environment.clock,
+      onReach: (isThere) => onReach(leaderId, isThere),
       log,
       maxWaitMs: settings.replicaFetchWaitMaxMs,
       minBytes: settings.replicaFetchMinBytes,

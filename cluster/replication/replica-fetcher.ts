@@ -32,6 +32,8 @@ export interface ReplicaFetcherOptions {
   readonly backoffMs: number;
   /** replica.socket.timeout.ms. */
   readonly requestTimeoutMs: number;
+  /** The leader's broker, which used to answer, is lost; or is there (again). */
+  onReach?(isThere: boolean): void;
 }
 
 /** Whoever shares the work with this fetcher. */
@@ -62,6 +64,7 @@ export class ReplicaFetcher {
   private timer: Timer | undefined;
   private closed = false;
   private failures = 0;
+  private isReached = false;
   private reconnectAtMs = 0;
 
   constructor(options: ReplicaFetcherOptions, hooks: FetcherHooks = {}) {
@@ -216,6 +219,7 @@ export class ReplicaFetcher {
   private answered(response: RpcResponse<FetchResponse>): void {
     const { body, frame } = response;
     this.failures = 0;
+    this.reach(true);
     if (body.errorCode !== ErrorCode.NONE) {
       response.release();
       this.session.startAnew();
@@ -289,9 +293,16 @@ export class ReplicaFetcher {
     );
   }
 
+  private reach(isReached: boolean): void {
+    if (this.isReached === isReached) return;
+    this.isReached = isReached;
+    this.options.onReach?.(isReached);
+  }
+
   /** No answer: the session is gone with the connection, and the leader perhaps too. */
   private lost(error: unknown): void {
     this.session.startAnew();
+    this.reach(false);
     const { clock, log, client, backoffMs } = this.options;
     log.debug({ err: error, leader: client.address }, "fetching from a leader failed");
     this.reconnectAtMs = clock.monotonicMs() + Math.min(backoffMs, RECONNECT_MIN_MS * 2 ** this.failures);

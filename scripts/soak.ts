@@ -1,0 +1,60 @@
+/**
+ * `npm run soak -- --minutes 2 --client kafkajs|librdkafka --seed N`: a real producer writes to three nodes that are killed and
+ * started again one after another; nothing acknowledged may be lost, doubled or out of order.
+ *
+ * Owns: the arguments, the report and the exit code. Leaves to soak/: the cluster's misfortunes, the ledger, the reading back.
+ */
+import { parseArgs } from "node:util";
+import { clientNamed } from "./soak/clients.ts";
+import { runSoak, type SoakResult } from "./soak/run-soak.ts";
+
+/** A soak that kills less often shows too little. */
+const MAX_SECONDS_PER_KILL = 10;
+
+function report(result: SoakResult): string[] {
+  const { verdict, kills, gapsMs, movesMs, seconds } = result;
+  const spread = (values: readonly number[]): string => {
+    if (values.length === 0) return "none";
+    const sorted = [...values].sort((a, b) => a - b);
+    const at = (share: number): number => Math.round(sorted[Math.floor((sorted.length - 1) * share)] as number);
+    return `median ${at(0.5)} ms, 90 % ${at(0.9)} ms, longest ${at(1)} ms (${sorted.length})`;
+  };
+  return [
+    `acknowledged ${verdict.acknowledged}   in ${seconds.toFixed(0)} s`,
+    `lost         ${verdict.lost}`,
+    `doubled      ${verdict.doubled}`,
+    `reordered    ${verdict.reordered}`,
+    `misplaced    ${verdict.misplaced}   (read at another offset than the one acknowledged)`,
+    `kills        ${kills.length}   of them ${kills.filter(({ powerLoss }) => powerLoss).length} with the power`,
+    `leader moved ${spread(movesMs)} after the kill`,
+    `gaps         ${spread(gapsMs)} between acknowledgements of a partition whose leader was killed`,
+  ];
+}
+
+function whatFailed({ verdict, kills, seconds, complaints }: SoakResult): string[] {
+  const failures = [...complaints];
+  for (const name of ["lost", "doubled", "reordered", "misplaced"] as const) {
+    if (verdict[name] > 0) failures.push(`${verdict[name]} ${name}: ${verdict.examples[name].join(" ")}`);
+  }
+  if (verdict.acknowledged === 0) failures.push("nothing was acknowledged");
+  if (kills.length * MAX_SECONDS_PER_KILL < Math.floor(seconds)) failures.push("fewer than one kill in 10 s");
+  return failures;
+}
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "2" },
+    client: { type: "string", default: "kafkajs" },
+    seed: { type: "string", default: "1" },
+  },
+});
+const seconds = Number(values.minutes) * 60;
+const seed = Number(values.seed);
+if (!(seconds > 0) || !Number.isInteger(seed)) throw new Error("--minutes takes a number above 0, --seed an integer");
+const client = await clientNamed(values.client);
+console.log(`seed ${seed}, ${client.name}, ${seconds} s`);
+const result = await runSoak({ client, seconds, seed, say: (line) => console.log(line) });
+for (const line of report(result)) console.log(line);
+const failures = whatFailed(result);
+for (const failure of failures) console.log(`FAILED: ${failure}`);
+process.exitCode = failures.length === 0 ? 0 : 1;
