@@ -236,7 +236,9 @@ export class BrokerServer {
   private onDelta(delta: ClusterDelta): void {
     if (this.following) this.apply(delta);
     this.checkMetadata();
-    if (!this.lifecycle.isRunning) this.lifecycle.beatNow();
+    // A broker that leaves may go once all others know who leads in its place: they say so at once.
+    const somebodyLeaves = [...delta.changedBrokers].some((id) => delta.image.brokers.get(id)?.inControlledShutdown);
+    if (!this.lifecycle.isRunning || somebodyLeaves) this.lifecycle.beatNow();
   }
 
   /** Opens the logs with the configs of the metadata as it is now, and follows it from here on. */
@@ -269,17 +271,14 @@ export class BrokerServer {
 
   /** A replica is gone until it is repaired or emptied: it neither leads nor counts. */
   private logOffline(log: PartitionLog): void {
-    const partition = this.broker.partitions.getById(log.topicId, log.partition);
-    if (partition?.log !== log) return;
-    partition.resign();
+    if (this.broker.partitions.getById(log.topicId, log.partition)?.log !== log) return;
+    this.broker.logOffline(log);
     this.reports.lost(log.topicId, log.partition);
   }
 
   private logReopened(log: PartitionLog): void {
-    const partition = this.broker.partitions.getById(log.topicId, log.partition);
-    if (partition === undefined) return;
-    partition.takeLog(log);
-    this.fetchers.followAgain(partition, this.broker.image);
+    if (this.broker.partitions.getById(log.topicId, log.partition) === undefined) return;
+    this.broker.logReopened(log);
     this.reports.report(log.topicId, log.partition, log.directoryId);
   }
 

@@ -47,6 +47,8 @@ export class ClusterNode implements ManagedNode {
   private incarnation: Incarnation | undefined;
   private server: BrokerServer | undefined;
   private current: NodeState = "stopped";
+  /** The orderly end that is under way. */
+  private stopping: Promise<void> | undefined;
 
   constructor(id: number, options: ClusterNodeOptions) {
     this.id = id;
@@ -130,10 +132,13 @@ export class ClusterNode implements ManagedNode {
   async stop(): Promise<void> {
     const { server, incarnation } = this;
     await incarnation?.resume();
-    if (this.current !== "running" || server === undefined) return;
-    this.current = "stopping";
-    await server.stop();
-    if (this.incarnation === incarnation) this.end("stopped");
+    if (this.current === "running" && server !== undefined) {
+      this.current = "stopping";
+      this.stopping = server.stop().then(() => {
+        if (this.incarnation === incarnation) this.end("stopped");
+      });
+    }
+    await this.stopping;
   }
 
   /**
@@ -173,12 +178,13 @@ export class ClusterNode implements ManagedNode {
 
   /** Starts again, after a kill or a stop; a running node is stopped first. */
   async restart(): Promise<void> {
-    await this.stop();
+    if (this.current === "running" || this.current === "stopping") await this.stop();
     await this.start();
   }
 
   private end(state: NodeState): void {
     this.current = state;
+    this.stopping = undefined;
     const { incarnation } = this;
     this.incarnation = undefined;
     this.server = undefined;

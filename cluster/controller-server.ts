@@ -152,6 +152,7 @@ export class ControllerServer {
       if (address === undefined) throw new Error("the controller listens nowhere");
       endpoints.push({ name: CONTROLLER_LISTENER, ...address, securityProtocol: 0 });
       await controller.start();
+      deadBrokers?.start();
       return new ControllerServer(controller, address, directory, listener, deadBrokers);
     } catch (error) {
       await listener?.close();

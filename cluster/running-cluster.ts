@@ -22,6 +22,7 @@ import { ClusterNetwork } from "./faults/cluster-network.ts";
 import type { LinkEnd, LinkFault } from "./faults/links.ts";
 import { logDirectoryPaths } from "./log-settings.ts";
 import { type ClusterDelta, type ClusterImage, emptyImage } from "./metadata/cluster-image.ts";
+import { differenceOf } from "./metadata/metadata-loader.ts";
 import { adoptMetadata } from "./metadata-adoption.ts";
 
 /** The controller's id where it is a node of its own: far from those of brokers, which count from 1. */
@@ -214,8 +215,10 @@ export class RunningCluster {
   }
 
   private onCommit(delta: ClusterDelta): void {
+    // A controller that begins anew tells of everything there is; what happened is the difference to what was there before.
+    const happened = delta.previous === this.committed ? delta : differenceOf(this.committed, delta.image);
     this.committed = delta.image;
-    this.events.committed(delta);
+    this.events.committed(happened);
     this.wakeWatchers();
   }
 

@@ -24,24 +24,31 @@ type MetadataResponse = Encode<(typeof Metadata)["response"]>;
 type TopicAnswer = MetadataResponse["topics"][number];
 
 export const handleMetadata: Handler<typeof Metadata> = (request, context) => {
-  const { lostBrokers } = context.broker;
-  if (!mustWait(request, context)) return answer(request, context);
+  const { lostBrokers, clock, image } = context.broker;
+  if (image.brokers.size < 2) return answer(request, context);
   const later = new Later<MetadataResponse>();
-  const stop = lostBrokers.onSettled(() => {
-    if (mustWait(request, context)) return;
+  let stop = (): void => {};
+  const answerOnceSettled = (): void => {
+    if (later.completed || mayLoseLeader(request, context)) return;
     stop();
     try {
       later.complete(answer(request, context));
     } catch (error) {
       later.fail(error);
     }
+  };
+  // A client that asks because its connection broke may be faster than the news of our own broken connection.
+  clock.afterPoll(() => {
+    if (later.completed) return;
+    stop = lostBrokers.onSettled(answerOnceSettled);
+    answerOnceSettled();
   });
-  later.whenCancelled(stop);
+  later.whenCancelled(() => stop());
   return later;
 };
 
-/** Somebody is asked for who may be gone, and whose place another will have taken in some milliseconds. */
-function mustWait({ topics }: MetadataRequest, { broker, apiVersion }: RequestContext): boolean {
+/** Whether a leader that is asked for may be gone, so that another will have taken its place in some milliseconds. */
+function mayLoseLeader({ topics }: MetadataRequest, { broker, apiVersion }: RequestContext): boolean {
   const { image, lostBrokers } = broker;
   if (!lostBrokers.suspectsAnybody) return false;
   const all = topics === null || (apiVersion === 0 && topics.length === 0);

@@ -20,6 +20,8 @@ import { RpcError } from "./rpc-error.ts";
 export interface RpcClientOptions extends RpcOptions {
   /** Asks which versions the other node speaks before anything else. Not needed between nodes of one version. */
   readonly negotiates?: boolean;
+  /** A connection is there, or is lost; not told of one that this side closes. */
+  onConnection?(isThere: boolean): void;
 }
 
 export class RpcClient {
@@ -70,8 +72,10 @@ export class RpcClient {
     if (connection.isClosed) throw new RpcError("disconnected", "the connection is lost");
     connection.onClosed = () => {
       if (this.connection === connection) this.connection = undefined;
+      if (!this.isClosed) this.options.onConnection?.(false);
     };
     this.connection = connection;
+    this.options.onConnection?.(true);
     return connection;
   }
 

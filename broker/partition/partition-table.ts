@@ -225,8 +225,12 @@ export class PartitionTable {
       const before = previous.brokers.get(id)?.brokerEpoch;
       return before !== undefined && before !== image.brokers.get(id)?.brokerEpoch;
     });
+    const unfenced = [...changedBrokers].filter((id) => {
+      return image.brokers.get(id)?.fenced === false && previous.brokers.get(id)?.fenced !== false;
+    });
     for (const partition of this.all()) {
       for (const id of restarted) partition.replicaRestarted(id);
+      for (const id of unfenced) partition.replicaUnfenced(id);
       partition.lowWatermarkWatch.wake();
     }
   }

@@ -15,6 +15,7 @@ import type { PartitionImage } from "../metadata/metadata-image.ts";
 import type { AlterPartitionAnswer, IsrPort } from "../ports.ts";
 import { type ChangingPartition, proposeIsr } from "./isr-change.ts";
 import { LeaderState, type ReplicaEligibility } from "./leader-state.ts";
+import type { ReplicaProgress } from "./replica-progress.ts";
 import { type WakeQueue, WatchList } from "./watch-list.ts";
 
 /** What all partitions of a broker share. */
@@ -35,7 +36,7 @@ export class Partition implements ChangingPartition {
   readonly topic: string;
   readonly index: number;
   readonly topicId: string;
-  log: PartitionLog;
+  readonly log: PartitionLog;
   /** The high watermark moved, leadership changed or the log went offline: for consumers and acks=all producers. */
   readonly highWatermarkWatch: WatchList;
   /** The log grew, or the above: for followers. */
@@ -119,13 +120,6 @@ export class Partition implements ChangingPartition {
   resign(why?: ErrorCode): void {
     this.goneBecause = why;
     this.stopLeading();
-    this.roleChanged();
-  }
-
-  /** The log was repaired and opened again: the replica takes up the role the metadata gives it. */
-  takeLog(log: PartitionLog): void {
-    this.log = log;
-    this.apply(this.state);
     this.roleChanged();
   }
 
@@ -233,11 +227,21 @@ export class Partition implements ChangingPartition {
     const startMoved = logStartOffset !== follower.logStartOffset;
     const grew = fetchOffset !== follower.logEndOffset;
     follower.fetched(fetchOffset, logStartOffset, brokerEpoch, this.log.logEndOffset, nowMs);
-    if (leader.mayJoin(follower, this.log.highWatermark, this.around.eligibility)) {
-      proposeIsr(this, leader, leader.inSync.expandedBy(replicaId), this.around);
-    }
+    this.maybeExpandIsr(leader, follower);
     if (grew) this.maybeAdvanceHighWatermark();
     if (startMoved) this.lowWatermarkWatch.wake();
+  }
+
+  private maybeExpandIsr(leader: LeaderState, follower: ReplicaProgress): void {
+    if (this.log.offline || !leader.mayJoin(follower, this.log.highWatermark, this.around.eligibility)) return;
+    proposeIsr(this, leader, leader.inSync.expandedBy(follower.replicaId), this.around);
+  }
+
+  /** A broker is in service again: had it caught up before, it need not fetch once more to join. */
+  replicaUnfenced(replicaId: number): void {
+    const leader = this.leaderState;
+    const follower = leader?.follower(replicaId);
+    if (leader !== undefined && follower !== undefined) this.maybeExpandIsr(leader, follower);
   }
 
   /** A broker came back as a new incarnation: what its old one had counts no more until it fetches again. */

@@ -1,6 +1,6 @@
 /**
- * Fast proof that a broker's process is gone: its heartbeat connection broke, and its listener refuses twice running, or another
- * incarnation holds the address it listened on.
+ * Fast proof that a broker's process is gone: its heartbeat connection broke, and its listener refuses twice running, or its next
+ * incarnation listens in its place.
  *
  * Safety rests on epochs, never on this: a wrong proof costs availability only, and none is wrong while the broker's listener
  * accepts. A peer that neither refuses nor accepts (a cut, a pause) proves nothing; its session has to run out.
@@ -14,6 +14,8 @@ import type { Logger } from "../../storage/logger.ts";
 import type { Controller } from "../controller/controller.ts";
 import type { ControllerContext } from "../controller/handlers/controller-apis.ts";
 
+type Registration = Decode<(typeof BrokerRegistration)["request"]>;
+
 const DIAL_EVERY_MS = 20;
 const DIAL_TIMEOUT_MS = 1000;
 const REFUSALS_THAT_PROVE = 2;
@@ -25,8 +27,6 @@ export class DeadBrokers {
   private readonly log: Logger;
   /** The connection that last carried a broker's heartbeat, and the epoch it was for. */
   private readonly carriers = new Map<number, { connectionId: number; brokerEpoch: number }>();
-  /** Epochs of brokers whose connection broke and that have not beaten since. */
-  private readonly lost = new Map<number, number>();
   private stopped = false;
 
   constructor(controller: Controller, network: Network, clock: Clock, log: Logger) {
@@ -36,38 +36,44 @@ export class DeadBrokers {
     this.log = log;
   }
 
+  /** Right after its start a controller has heard nobody: whoever died while there was none is found too. */
+  start(): void {
+    for (const { id, brokerEpoch, fenced } of this.controller.image.brokers.values()) {
+      if (!fenced) void this.examine(id, brokerEpoch);
+    }
+  }
+
   /** Looks at a request before it is handled: a heartbeat makes its connection the broker's sign of life. */
   notice(context: ControllerContext, request: unknown): void {
     if (context.api.key === BrokerRegistration.key) {
-      this.registers(request as Decode<(typeof BrokerRegistration)["request"]>);
+      this.registers(request as Registration);
       return;
     }
     if (context.api.key !== BrokerHeartbeat.key) return;
     const { brokerId, brokerEpoch } = request as Decode<(typeof BrokerHeartbeat)["request"]>;
     const { connection } = context;
     const before = this.carriers.get(brokerId);
-    this.lost.delete(brokerId);
     if (before?.connectionId === connection.id && before.brokerEpoch === brokerEpoch) return;
     this.carriers.set(brokerId, { connectionId: connection.id, brokerEpoch });
     if (before?.connectionId === connection.id) return;
     connection.onClosed(() => this.connectionLost(brokerId, connection.id));
   }
 
-  /** A restarted broker need not wait for the session of the one it replaces, whose address it could not hold otherwise. */
-  private registers({ brokerId, incarnationId, listeners }: Decode<(typeof BrokerRegistration)["request"]>): void {
-    const before = this.controller.image.brokers.get(brokerId);
-    const lostEpoch = this.lost.get(brokerId);
-    this.carriers.delete(brokerId);
-    this.lost.delete(brokerId);
-    if (before === undefined || before.incarnationId === incarnationId || before.fenced) return;
-    const [old] = before.endpoints;
-    const [now] = listeners;
-    const isSamePlace = old !== undefined && old.host === now?.host && old.port === now.port;
-    if (isSamePlace && lostEpoch === before.brokerEpoch) this.controller.brokerIsDead(brokerId, before.brokerEpoch);
-  }
-
   stop(): void {
     this.stopped = true;
+  }
+
+  /**
+   * A new incarnation listens where the old one did, whose connection is gone: no two processes can, so the old one is dead. R45:
+   * as long as the connection lives that carries its heartbeats, it is not.
+   */
+  private registers({ brokerId, incarnationId, listeners }: Registration): void {
+    const previous = this.controller.image.brokers.get(brokerId);
+    if (previous === undefined || previous.incarnationId === incarnationId || this.carriers.has(brokerId)) return;
+    const isThere = previous.endpoints.some((old) =>
+      listeners.some(({ host, port }) => host === old.host && port === old.port),
+    );
+    if (isThere) this.controller.brokerIsDead(brokerId, previous.brokerEpoch);
   }
 
   private connectionLost(brokerId: number, connectionId: number): void {
@@ -75,7 +81,6 @@ export class DeadBrokers {
     // It beats on another connection by now.
     if (carrier?.connectionId !== connectionId || this.stopped) return;
     this.carriers.delete(brokerId);
-    this.lost.set(brokerId, carrier.brokerEpoch);
     void this.examine(brokerId, carrier.brokerEpoch);
   }
 

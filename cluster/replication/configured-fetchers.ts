@@ -19,7 +19,7 @@ export function replicaFetchers(
   environment: RpcEnvironment,
   log: Logger,
   brokerEpoch: () => number,
-  onReach: (brokerId: number, isThere: boolean) => void,
+  onConnection: (brokerId: number, isThere: boolean) => void,
 ): ReplicaFetchers {
   return new ReplicaFetchers({
     brokerId,
@@ -31,9 +31,9 @@ export function replicaFetchers(
         clientId: `broker-${brokerId}-fetcher-${leaderId}`,
         connectTimeoutMs: CONNECT_TIMEOUT_MS,
         maxInFlight: MAX_IN_FLIGHT,
+        onConnection: (isThere) => onConnection(leaderId, isThere),
       }),
       clock: environment.clock,
-      onReach: (isThere) => onReach(leaderId, isThere),
       log,
       maxWaitMs: settings.replicaFetchWaitMaxMs,
       minBytes: settings.replicaFetchMinBytes,

@@ -32,8 +32,6 @@ export interface ReplicaFetcherOptions {
   readonly backoffMs: number;
   /** replica.socket.timeout.ms. */
   readonly requestTimeoutMs: number;
-  /** The leader's broker, which used to answer, is lost; or is there (again). */
-  onReach?(isThere: boolean): void;
 }
 
 /** Whoever shares the work with this fetcher. */
@@ -64,7 +62,6 @@ export class ReplicaFetcher {
   private timer: Timer | undefined;
   private closed = false;
   private failures = 0;
-  private isReached = false;
   private reconnectAtMs = 0;
 
   constructor(options: ReplicaFetcherOptions, hooks: FetcherHooks = {}) {
@@ -219,7 +216,6 @@ export class ReplicaFetcher {
   private answered(response: RpcResponse<FetchResponse>): void {
     const { body, frame } = response;
     this.failures = 0;
-    this.reach(true);
     if (body.errorCode !== ErrorCode.NONE) {
       response.release();
       this.session.startAnew();
@@ -293,16 +289,9 @@ export class ReplicaFetcher {
     );
   }
 
-  private reach(isReached: boolean): void {
-    if (this.isReached === isReached) return;
-    this.isReached = isReached;
-    this.options.onReach?.(isReached);
-  }
-
   /** No answer: the session is gone with the connection, and the leader perhaps too. */
   private lost(error: unknown): void {
     this.session.startAnew();
-    this.reach(false);
     const { clock, log, client, backoffMs } = this.options;
     log.debug({ err: error, leader: client.address }, "fetching from a leader failed");
     this.reconnectAtMs = clock.monotonicMs() + Math.min(backoffMs, RECONNECT_MIN_MS * 2 ** this.failures);

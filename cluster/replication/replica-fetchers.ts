@@ -69,12 +69,6 @@ export class ReplicaFetchers {
     }
   }
 
-  /** The partition's log failed and was repaired: it is fetched again from where it ends now. */
-  followAgain(partition: Partition, image: MetadataImage): void {
-    const following = this.following.get(partition);
-    if (!this.closed && following !== undefined) this.startFollowing(partition, following, image);
-  }
-
   private startFollowing(partition: Partition, following: Following, image: MetadataImage): void {
     this.following.set(partition, following);
     // A log that is offline is followed once it works again.

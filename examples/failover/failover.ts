@@ -58,7 +58,7 @@ stopped = true;
 await shopping;
 await producer.disconnect();
 
-const consumer = kafka.consumer({ groupId: "audit" });
+const consumer = kafka.consumer({ groupId: "audit", maxWaitTimeInMs: 100 });
 await consumer.connect();
 await consumer.subscribe({ topic: "payments", fromBeginning: true });
 const seen: string[] = [];
