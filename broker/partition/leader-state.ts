@@ -49,10 +49,14 @@ export class LeaderState {
     return this.followers.values();
   }
 
-  /** A broker came back as a new incarnation: what its old one had counts no more until it fetches again (KIP-903, KIP-966). */
-  replicaRestarted(replicaId: number, nowMs: number): void {
-    const isMember = this.inSync.committed.includes(replicaId);
-    this.followers.get(replicaId)?.forget(isMember ? nowMs : Number.NEGATIVE_INFINITY);
+  /**
+   * A broker came back as a new incarnation: what its old one had counts no more until it fetches again (KIP-903, KIP-966).
+   * @param brokerEpoch of the new incarnation, which may have fetched before its registration was heard of here.
+   */
+  replicaRestarted(replicaId: number, brokerEpoch: number | undefined, nowMs: number): void {
+    const follower = this.followers.get(replicaId);
+    if (follower === undefined || (brokerEpoch !== undefined && follower.brokerEpoch === brokerEpoch)) return;
+    follower.forget(this.inSync.committed.includes(replicaId) ? nowMs : Number.NEGATIVE_INFINITY);
   }
 
   /**

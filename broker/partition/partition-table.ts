@@ -226,10 +226,11 @@ export class PartitionTable {
       return before !== undefined && before !== image.brokers.get(id)?.brokerEpoch;
     });
     const unfenced = [...changedBrokers].filter((id) => {
-      return image.brokers.get(id)?.fenced === false && previous.brokers.get(id)?.fenced !== false;
+      const [before, now] = [previous.brokers.get(id), image.brokers.get(id)];
+      return now?.fenced === false && (before?.fenced !== false || before.brokerEpoch !== now.brokerEpoch);
     });
     for (const partition of this.all()) {
-      for (const id of restarted) partition.replicaRestarted(id);
+      for (const id of restarted) partition.replicaRestarted(id, image.brokers.get(id)?.brokerEpoch);
       for (const id of unfenced) partition.replicaUnfenced(id);
       partition.lowWatermarkWatch.wake();
     }

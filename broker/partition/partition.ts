@@ -245,8 +245,8 @@ export class Partition implements ChangingPartition {
   }
 
   /** A broker came back as a new incarnation: what its old one had counts no more until it fetches again. */
-  replicaRestarted(replicaId: number): void {
-    this.leaderState?.replicaRestarted(replicaId, this.around.clock.monotonicMs());
+  replicaRestarted(replicaId: number, brokerEpoch: number | undefined): void {
+    this.leaderState?.replicaRestarted(replicaId, brokerEpoch, this.around.clock.monotonicMs());
   }
 
   /** Drops members of the ISR that have lagged for too long; called every half replica.lag.time.max.ms. */

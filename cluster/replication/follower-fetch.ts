@@ -18,6 +18,8 @@ export interface FollowedPartition {
   readonly leaderEpoch: number;
   /** Not to be asked for before; after an error. */
   retryAtMs: number;
+  /** Errors without anything between them that went well. */
+  failures: number;
   /** The leader said FENCED: only newer metadata lets it go on. */
   waitsForMetadata: boolean;
   /** What the last request asked for; the answer must find the log there. */
@@ -25,7 +27,7 @@ export interface FollowedPartition {
 }
 
 export function followedFrom(partition: Partition, leaderEpoch: number): FollowedPartition {
-  return { partition, leaderEpoch, retryAtMs: 0, waitsForMetadata: false, askedOffset: -1 };
+  return { partition, leaderEpoch, retryAtMs: 0, failures: 0, waitsForMetadata: false, askedOffset: -1 };
 }
 
 export interface LeaderAnswer {
@@ -44,7 +46,7 @@ interface EpochEnd {
 /** What is to be done next about the partition. */
 export type FollowOutcome =
   | "go-on"
-  /** Something passing: ask again after replica.fetch.backoff.ms. */
+  /** Something passing: ask again soon, then less and less often. */
   | "back-off"
   /** The leader does not have our offset: its log bounds have to be asked for. */
   | "out-of-range"

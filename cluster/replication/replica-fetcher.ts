@@ -45,8 +45,11 @@ export interface FetcherHooks {
 type FetchResponse = Decode<(typeof Fetch)["response"]>;
 
 const FETCH_VERSION = 17;
-/** A lost connection is tried again quickly first: the leader may only have restarted. */
-const RECONNECT_MIN_MS = 20;
+/**
+ * What fails is tried again quickly first: the leader may only have restarted, or not have heard yet that it leads. Until it is
+ * fetched from, nothing it appends is acknowledged.
+ */
+const MIN_BACKOFF_MS = 10;
 
 export class ReplicaFetcher {
   private readonly options: ReplicaFetcherOptions;
@@ -153,7 +156,9 @@ export class ReplicaFetcher {
     const { client, brokerId, maxWaitMs, minBytes, responseMaxBytes, requestTimeoutMs } = this.options;
     const request = {
       replicaState: { replicaId: brokerId, replicaEpoch: this.options.brokerEpoch() },
-      ...{ maxWaitMs, minBytes, maxBytes: responseMaxBytes, isolationLevel: 0, rackId: "" },
+      ...{ minBytes, maxBytes: responseMaxBytes, isolationLevel: 0, rackId: "" },
+      // A partition that is to be asked for again soon does not wait for what the others have no data of.
+      maxWaitMs: Math.min(maxWaitMs, Math.max(1, Math.ceil((earliestRetryMs ?? Number.POSITIVE_INFINITY) - nowMs))),
       ...fields,
     };
     client.call(Fetch, request, { version: FETCH_VERSION, timeoutMs: requestTimeoutMs }).then(
@@ -247,9 +252,10 @@ export class ReplicaFetcher {
     switch (outcome) {
       case "go-on":
         followed.retryAtMs = 0;
+        followed.failures = 0;
         return;
       case "back-off":
-        this.delay(followed, this.options.clock.monotonicMs() + this.options.backoffMs, key);
+        this.delay(followed, this.options.clock.monotonicMs() + this.backoffMs(followed.failures++), key);
         return;
       case "wait-for-metadata":
         followed.waitsForMetadata = true;
@@ -261,6 +267,10 @@ export class ReplicaFetcher {
         this.delay(followed, Number.POSITIVE_INFINITY, key);
         this.fitToLeader(followed, key);
     }
+  }
+
+  private backoffMs(failures: number): number {
+    return Math.min(this.options.backoffMs, MIN_BACKOFF_MS * 2 ** failures);
   }
 
   private delay(followed: FollowedPartition, untilMs: number, key: string): void {
@@ -292,10 +302,9 @@ export class ReplicaFetcher {
   /** No answer: the session is gone with the connection, and the leader perhaps too. */
   private lost(error: unknown): void {
     this.session.startAnew();
-    const { clock, log, client, backoffMs } = this.options;
+    const { clock, log, client } = this.options;
     log.debug({ err: error, leader: client.address }, "fetching from a leader failed");
-    this.reconnectAtMs = clock.monotonicMs() + Math.min(backoffMs, RECONNECT_MIN_MS * 2 ** this.failures);
-    this.failures++;
+    this.reconnectAtMs = clock.monotonicMs() + this.backoffMs(this.failures++);
     this.hooks.onReturn?.();
     this.fetch();
   }

@@ -246,7 +246,7 @@ describe("R17: a follower's arrival", () => {
     const parked = world.fetch([0], {}, FOLLOWER, { fetchOffset: 1 });
     expect([follower()?.logEndOffset, world.partition().log.highWatermark]).toEqual([1, 1]);
     // The broker restarts with an empty disk while its old fetch is parked here: what that one said is history.
-    world.partition().replicaRestarted(2);
+    world.partition().replicaRestarted(2, 6);
     world.append(batchOf(["b"]));
     await endOfTurn();
     expect(parked.results).toHaveLength(1);

@@ -164,15 +164,24 @@ describe("assignment", () => {
     const state = leading([1, 2]);
     fetched(state, 2, 10, 10, 1000);
     fetched(state, 3, 10, 10, 1000);
-    state.replicaRestarted(2, 2000);
-    state.replicaRestarted(3, 2000);
-    state.replicaRestarted(9, 2000);
+    state.replicaRestarted(2, 8, 2000);
+    state.replicaRestarted(3, 8, 2000);
+    state.replicaRestarted(9, 8, 2000);
     expect(state.follower(2)).toMatchObject({ logEndOffset: -1, brokerEpoch: undefined, lastCaughtUpMs: 2000 });
     expect(state.follower(3)).toMatchObject({ logEndOffset: -1, lastCaughtUpMs: Number.NEGATIVE_INFINITY });
     expect(candidate(state, 10, 2000)).toBe(-1);
     fetched(state, 3, 0, 10, 2001); // it comes back empty: nobody waits for it
     fetched(state, 2, 10, 10, 2001);
     expect(candidate(state, 10, 2001)).toBe(10);
+  });
+
+  test("R38: a new incarnation may fetch before its registration is heard of here: that counts", () => {
+    const state = leading([1, 2]);
+    fetched(state, 2, 10, 10, 1000, 8);
+    state.replicaRestarted(2, 8, 2000);
+    expect(state.follower(2)).toMatchObject({ logEndOffset: 10, brokerEpoch: 8 });
+    state.replicaRestarted(2, undefined, 2000); // unregistered
+    expect(state.follower(2)).toMatchObject({ logEndOffset: -1, brokerEpoch: undefined });
   });
 });
 

@@ -239,7 +239,7 @@ describe("R33, R34, R42: changes of the ISR", () => {
   test("R39: a replica that restarts while it is being added is not added as its new incarnation", () => {
     const world = withoutThree(1);
     world.fetched(3, 1, { brokerEpoch: 33 });
-    world.partition.replicaRestarted(3);
+    world.partition.replicaRestarted(3, 44);
     world.isr.refuse(ErrorCode.NOT_CONTROLLER);
     world.clock.advance(100);
     expect(world.isr.proposed).toHaveLength(2);
