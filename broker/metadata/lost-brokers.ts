@@ -8,7 +8,16 @@
  * Owns: which brokers are suspected and since when, and who waits. Leaves to the controller: whether they are gone.
  */
 import type { Clock, Timer } from "../../storage/clock.ts";
-import type { BrokerImage, MetadataDelta, MetadataImage } from "./metadata-image.ts";
+import type { BrokerImage, MetadataImage } from "./metadata-image.ts";
+
+type Brokers = Pick<MetadataImage, "brokers">;
+
+/** As much of a delta as is about brokers. */
+interface BrokerChanges {
+  readonly previous: Brokers;
+  readonly image: Brokers;
+  readonly changedBrokers: Iterable<number>;
+}
 
 /** Enough for a proof of death and an election. */
 const SUSPICION_MS = 100;
@@ -46,7 +55,7 @@ export class LostBrokers {
     for (const look of [...this.waiting]) look();
   }
 
-  apply({ changedBrokers, previous, image }: MetadataDelta): void {
+  apply({ changedBrokers, previous, image }: BrokerChanges): void {
     for (const id of changedBrokers) {
       const now = image.brokers.get(id);
       if (now !== undefined && diedJustNow(previous.brokers.get(id), now)) {
@@ -80,7 +89,7 @@ export class LostBrokers {
    * Differs from Kafka: a broker that is found dead at once, and not when its session runs out, is named for two seconds more in
    * Metadata: clients learn of the new leaders before they learn that the old one is gone.
    */
-  isStillNamed(brokerId: number, { brokers }: MetadataImage): boolean {
+  isStillNamed(brokerId: number, { brokers }: Brokers): boolean {
     const fencedAtMs = this.fencedAtMs.get(brokerId);
     return (
       fencedAtMs !== undefined &&
