@@ -50,7 +50,7 @@ export async function benchStartup(): Promise<StartupRow[]> {
     for (let round = 0; round < ROUNDS; round++)
       for (const { name, args } of programs) {
         const fresh = args.map((arg) => (arg === "FRESH" ? mkdtempSync(join(directory, "fresh-")) : arg));
-        runs.get(name)?.push(await start(fresh));
+        runs.get(name)?.push(await startOnce(fresh));
       }
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -64,7 +64,8 @@ export async function benchStartup(): Promise<StartupRow[]> {
   }));
 }
 
-async function start(args: readonly string[]): Promise<Started> {
+/** Starts a program, waits for its ready line and a while after it, and kills it. */
+export async function startOnce(args: readonly string[]): Promise<Started> {
   const startedMs = performance.now();
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "ignore"] });
   try {
