@@ -288,9 +288,13 @@ export class BrokerServer {
     if (this.logs.onlineDirectoryIds.length === 0) this.options.onFailure(new Error("every log directory is offline"));
   }
 
-  /** Leaves in good order: leadership moves away, what is under way is answered, logs are closed clean. */
-  async stop(): Promise<void> {
-    if (this.broker.settings.controlledShutdownEnable) await this.lifecycle.controlledShutdown(CONTROLLED_SHUTDOWN_MS);
+  /**
+   * Leaves in good order: leadership moves away, what is under way is answered, logs are closed clean.
+   * @param hasController false: there is nobody to ask to be let go.
+   */
+  async stop(hasController = true): Promise<void> {
+    if (hasController && this.broker.settings.controlledShutdownEnable)
+      await this.lifecycle.controlledShutdown(CONTROLLED_SHUTDOWN_MS);
     const { brokerEpoch } = this.lifecycle;
     this.lifecycle.stop();
     this.fetchers.close();

@@ -35,6 +35,8 @@ export interface ClusterNodeOptions {
   readonly hooks?: Pick<BrokerServerOptions, "observePartition" | "onApplied" | "onUnexpectedError">;
   /** Faults of the requests of a life. */
   readonly requestFaults?: ((clock: Clock) => RequestInterceptor) | undefined;
+  /** False while the cluster has no controller, which a node that leaves would ask in vain. */
+  hasController?(): boolean;
   readonly onFailure: (error: Error) => void;
   /** After a kill; with the power everything goes that was not synced. */
   readonly crashDisk?: (options: { readonly powerLoss: boolean }) => void;
@@ -134,7 +136,7 @@ export class ClusterNode implements ManagedNode {
     await incarnation?.resume();
     if (this.current === "running" && server !== undefined) {
       this.current = "stopping";
-      this.stopping = server.stop().then(() => {
+      this.stopping = server.stop(this.options.hasController?.()).then(() => {
         if (this.incarnation === incarnation) this.end("stopped");
       });
     }

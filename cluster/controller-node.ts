@@ -82,7 +82,7 @@ export class ControllerNode {
     this.server = undefined;
     await server.stop();
     incarnation?.kill();
-    this.incarnation = undefined;
+    if (this.incarnation === incarnation) this.incarnation = undefined;
   }
 
   /** As SIGKILL; see ClusterNode.kill. */

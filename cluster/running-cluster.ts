@@ -116,6 +116,7 @@ export class RunningCluster {
             observePartition: this.observerOf(spec.nodeId),
             onApplied: () => this.wakeWatchers(),
           },
+          hasController: () => this.controller?.isRunning ?? true,
           onFailure: (error) => {
             this.events.emit({ type: "node-down", node: spec.nodeId, how: "failed" });
             onFailure(error);

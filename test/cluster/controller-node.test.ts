@@ -84,6 +84,15 @@ test("a broker that died comes back at once, also right after the controller's o
   await cluster.waitUntil.fullyReplicated(TOPIC, { timeoutMs: 5000 });
 });
 
+test("nodes that leave while there is no controller do not wait for it", async () => {
+  const cluster = await startedWithTopic();
+  await cluster.controller.kill();
+  const startedMs = performance.now();
+  await cluster.node(2).stop();
+  await cluster.stop();
+  expect(performance.now() - startedMs).toBeLessThan(20_000); // a controlled shutdown is asked for for 30 s
+});
+
 test("it stops in good order, too", async () => {
   await using cluster = await startedWithTopic();
   await cluster.controller.stop();
