@@ -100,6 +100,7 @@ export class BrokerNode implements Broker {
       nodeId: this.nodeId,
       clock,
       waking: new WakeQueue(),
+      followerWaking: new WakeQueue((run) => clock.afterPoll(run)),
       isr: options.isr,
       eligibility: { isEligible: (replicaId, brokerEpoch) => this.isEligible(replicaId, brokerEpoch) },
       brokerEpoch: options.brokerEpoch,

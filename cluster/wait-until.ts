@@ -25,18 +25,20 @@ export class WaitUntil {
     this.clock = clock;
   }
 
-  /** A partition has a leader other than `from`; resolves with it. */
+  /** A partition has a leader other than `from`, and that one knows it leads; resolves with it. */
   async leaderChanged(
     topic: string,
     partition: number,
     options: WaitOptions & { readonly from: number },
   ): Promise<number> {
     const leader = (): number => this.partition(topic, partition)?.leader ?? -1;
-    await this.holds(
-      () => leader() !== -1 && leader() !== options.from,
-      options,
-      `leader of ${topic}-${partition} changed`,
-    );
+    const holds = (): boolean => {
+      const id = leader();
+      if (id === -1 || id === options.from) return false;
+      const server = this.cluster.nodes.find((node) => node.id === id)?.present;
+      return server?.broker.partitions.get(topic, partition)?.isLeader === true;
+    };
+    await this.holds(holds, options, `leader of ${topic}-${partition} changed`);
     return leader();
   }
 

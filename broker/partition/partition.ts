@@ -23,6 +23,8 @@ export interface PartitionSurroundings {
   readonly nodeId: number;
   readonly clock: Clock;
   readonly waking: WakeQueue;
+  /** Wakes followers: once the sockets that are readable now have been read, so that a fetch takes along what came on all of them. */
+  readonly followerWaking: WakeQueue;
   readonly isr: IsrPort;
   readonly eligibility: ReplicaEligibility;
   /** Epoch of this broker's own registration. */
@@ -63,7 +65,7 @@ export class Partition implements ChangingPartition {
     this.log = log;
     this.around = around;
     this.highWatermarkWatch = new WatchList(around.waking);
-    this.appendWatch = new WatchList(around.waking);
+    this.appendWatch = new WatchList(around.followerWaking);
     this.lowWatermarkWatch = new WatchList(around.waking);
   }
 

@@ -49,16 +49,22 @@ export class WatchList {
   }
 }
 
-/** The lists to wake at the end of the turn; one per broker. */
+/** The lists to wake at the end of the turn, or later; one per broker and kind. */
 export class WakeQueue {
   private lists: WatchList[] = [];
   private scheduled = false;
+  private readonly schedule: (run: () => void) => void;
+
+  /** @param schedule when to wake: at the end of the turn when left out. */
+  constructor(schedule: (run: () => void) => void = queueMicrotask) {
+    this.schedule = schedule;
+  }
 
   push(list: WatchList): void {
     this.lists.push(list);
     if (this.scheduled) return;
     this.scheduled = true;
-    queueMicrotask(this.drain);
+    this.schedule(this.drain);
   }
 
   private readonly drain = (): void => {

@@ -17,7 +17,7 @@ import {
   type PartitionOptions,
 } from "../../support/fixed-broker.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
-import { endOfTurn } from "../partition/partition-world.ts";
+import { endOfTurn as endOfThisTurn } from "../partition/partition-world.ts";
 
 const CONSUMER: FetchParameters = { replicaId: -1, replicaEpoch: -1, readCommitted: false, mayReadFromFollower: true };
 const FOLLOWER: FetchParameters = { ...CONSUMER, replicaId: 2, replicaEpoch: 5 };
@@ -44,6 +44,13 @@ class World {
     const partition = this.fixed.broker.partitions.get("t", index);
     if (partition === undefined) throw new Error("no such partition");
     return partition;
+  }
+
+  /** What the turn set in motion, and the poll of the (absent) sockets behind it. */
+  async endOfTurn(): Promise<void> {
+    await endOfThisTurn();
+    this.clock.poll();
+    await endOfThisTurn();
   }
 
   append(batch: Buffer, index = 0): void {
@@ -135,11 +142,11 @@ describe("for what", () => {
     const batch = batchOfSize(200);
     const waiting = world.fetch([0, 0, 0], { minBytes: 2 * batch.length });
     world.append(batch, 1);
-    await endOfTurn();
+    await world.endOfTurn();
     expect(waiting.results).toHaveLength(0);
     world.append(batch, 0);
     world.append(batch, 2); // in the same turn: it is in the answer too
-    await endOfTurn();
+    await world.endOfTurn();
     expect(sizes(waiting)).toEqual([batch.length, batch.length, batch.length]);
     world.expectNothingLeft();
   });
@@ -151,10 +158,10 @@ describe("for what", () => {
     world.append(batch);
     world.append(batch);
     world.partition().followerFetched(2, 1, 0, 1);
-    await endOfTurn();
+    await world.endOfTurn();
     expect(waiting.results).toHaveLength(0);
     world.partition().followerFetched(2, 2, 0, 1);
-    await endOfTurn();
+    await world.endOfTurn();
     expect(sizes(waiting)).toEqual([2 * batch.length]);
   });
 
@@ -164,11 +171,11 @@ describe("for what", () => {
     const follower = world.fetch([0], {}, FOLLOWER);
     const consumer = world.fetch([0]);
     world.append(batch);
-    await endOfTurn();
+    await world.endOfTurn();
     expect(sizes(follower)).toEqual([batch.length]);
     expect(consumer.results).toHaveLength(0);
     world.partition().followerFetched(2, 1, 0, 1);
-    await endOfTurn();
+    await world.endOfTurn();
     expect(sizes(consumer)).toEqual([batch.length]);
   });
 
@@ -179,7 +186,7 @@ describe("for what", () => {
     const waiting = world.fetch([0], { minBytes: 1_500_000, maxBytes: 4 << 20 }, CONSUMER, { maxBytes: 4 << 20 });
     expect(waiting.results).toHaveLength(0);
     world.append(batch); // does not fit the first segment any more
-    await endOfTurn();
+    await world.endOfTurn();
     expect(sizes(waiting)).toEqual([batch.length]);
     expect(sizes(world.fetch([0], { minBytes: 1_500_000, maxBytes: 4 << 20 }))).toEqual([batch.length]);
   });
@@ -194,7 +201,7 @@ describe("what ends it", () => {
     const known = world.fetch([0], limits, CONSUMER, { currentLeaderEpoch: 0 });
     const unchecked = world.fetch([0], limits);
     world.fixed.changePartition("t", 0, { leaderEpoch: 1, partitionEpoch: 1 });
-    await endOfTurn();
+    await world.endOfTurn();
     expect(sizes(known)).toEqual([-ErrorCode.FENCED_LEADER_EPOCH]);
     expect(unchecked.results).toHaveLength(0);
     unchecked.delayed.cancel();
@@ -205,7 +212,7 @@ describe("what ends it", () => {
     const old = world.fetch([0], limits, { ...CONSUMER, mayReadFromFollower: false });
     const fromFollower = world.fetch([0], limits);
     world.fixed.changePartition("t", 0, { leader: 2, leaderEpoch: 1, partitionEpoch: 1 });
-    await endOfTurn();
+    await world.endOfTurn();
     expect(sizes(old)).toEqual([-ErrorCode.NOT_LEADER_OR_FOLLOWER]);
     expect(fromFollower.results).toHaveLength(0);
     fromFollower.delayed.cancel();
@@ -215,7 +222,7 @@ describe("what ends it", () => {
     start({}, {}, 2);
     const waiting = world.fetch([0, 0], limits);
     world.fixed.deleteTopic("t");
-    await endOfTurn();
+    await world.endOfTurn();
     expect(sizes(waiting)).toEqual([-ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, -ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]);
     expect(world.clock.pending).toBe(0);
   });
@@ -226,7 +233,7 @@ describe("what ends it", () => {
     const waiting = world.fetch([0], limits);
     disk.faults.add({ operation: "append", error: "io" });
     expect(() => world.append(batchOf(["a"]))).toThrow("KAFKA_STORAGE_ERROR");
-    await endOfTurn();
+    await world.endOfTurn();
     expect(sizes(waiting)).toEqual([-ErrorCode.KAFKA_STORAGE_ERROR]);
   });
 });
@@ -248,7 +255,7 @@ describe("R17: a follower's arrival", () => {
     // The broker restarts with an empty disk while its old fetch is parked here: what that one said is history.
     world.partition().replicaRestarted(2, 6);
     world.append(batchOf(["b"]));
-    await endOfTurn();
+    await world.endOfTurn();
     expect(parked.results).toHaveLength(1);
     expect(follower()?.logEndOffset).toBe(-1);
   });
@@ -283,7 +290,7 @@ describe("bytes from the disk", () => {
 
   async function finish(reads: (() => void)[]): Promise<void> {
     for (const run of reads.splice(0)) run();
-    await endOfTurn();
+    await world.endOfTurn();
   }
 
   test("are waited for, partition by partition, in order", async () => {
@@ -315,7 +322,7 @@ describe("bytes from the disk", () => {
     world.append(large);
     const fetch = world.fetch([0], { minBytes: 2 * large.length });
     world.append(large);
-    await endOfTurn();
+    await world.endOfTurn();
     await finish(reads);
     await finish(reads);
     expect(sizes(fetch)).toEqual([2 * large.length]);

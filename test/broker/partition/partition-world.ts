@@ -99,6 +99,7 @@ export class PartitionWorld {
       nodeId: 1,
       clock: this.clock,
       waking: new WakeQueue(),
+      followerWaking: new WakeQueue(),
       isr: this.isr,
       eligibility: {
         isEligible: (id, brokerEpoch) => {
