@@ -42,7 +42,13 @@ class World {
 
   constructor() {
     const shared = {
-      ...{ nodeId: 1, clock: this.around.clock, waking: new WakeQueue(), followerWaking: new WakeQueue(), replicaLagTimeMaxMs: 30_000 },
+      ...{
+        nodeId: 1,
+        clock: this.around.clock,
+        waking: new WakeQueue(),
+        followerWaking: new WakeQueue(),
+        replicaLagTimeMaxMs: 30_000,
+      },
       isr: { alterPartition: () => new Later<never>() },
       eligibility: { isEligible: () => true },
       brokerEpoch: () => 1,
