@@ -3,6 +3,7 @@
  *
  * Owns: the quick way to `start`, which loads no package. Leaves to command-line.ts: everything else that can stand on the line.
  */
+import { startCommand } from "./compiled-start.ts";
 import { parseOptions } from "./parse-options.ts";
 import { START_OPTIONS, startOptions } from "./start-options.ts";
 
@@ -15,6 +16,6 @@ export async function runCommand(args: readonly string[]): Promise<void> {
     return;
   }
   const options = startOptions(values);
-  const { runStart } = await import("./start-command.ts");
+  const { runStart } = await startCommand();
   await runStart(options);
 }

@@ -78,10 +78,30 @@ export async function buildPackage({
     format: "cjs",
     outfile: join(outputDirectory, "index.cjs"),
   });
-  await Promise.all([modules, commonJs, types ? emitTypes(outputDirectory) : undefined]);
+  const start = buildStart(outputDirectory);
+  await Promise.all([modules, commonJs, start, types ? emitTypes(outputDirectory) : undefined]);
   for (const name of BUNDLED)
     await cp(join(projectRoot, "node_modules", name, "LICENSE"), join(outputDirectory, "licences", `${name}.txt`));
   await chmod(join(outputDirectory, "cli/odradek.js"), 0o755);
+}
+
+/** The start command as one script, and V8's code for it (see cli/compiled-start.ts). Not published: it is for this Node.js. */
+async function buildStart(outputDirectory: string): Promise<void> {
+  const outfile = join(outputDirectory, "cli/start.cjs");
+  await build({
+    ...shared,
+    ...commonJsSelf,
+    entryPoints: ["cli/start-command.ts"],
+    format: "cjs",
+    // One function, as Node.js makes one of each CommonJS module; compiled by hand, it cannot import.
+    banner: { js: `(function (exports, require, module, __filename, __dirname) {${commonJsSelf.banner.js}` },
+    footer: { js: "})" },
+    charset: "ascii",
+    supported: { "dynamic-import": false },
+    outfile,
+  });
+  const compile = join(projectRoot, "scripts/compile-start.ts");
+  await promisify(execFile)(process.execPath, ["--import", "tsx", compile, outfile], { cwd: projectRoot });
 }
 
 /** Declarations twice: the ones for `require` lie under a package.json of their own, which makes them CommonJS. */
