@@ -1,33 +1,45 @@
 /**
- * The command line as yargs knows it: help, mistakes, completion, version. Built from the tables of options; loaded only when the
- * quick way in odradek.ts does not do.
+ * The command line as yargs knows it: help, mistakes, completion, version. Built from the tables of options and commands; loaded
+ * only when the quick way in odradek.ts does not do.
  */
 import { createRequire } from "node:module";
 import yargs, { type Argv, type Options } from "yargs";
 import { CommandError } from "./command-error.ts";
+import { type CommandIo, processIo } from "./command-io.ts";
+import { COMMANDS, type CommandModule } from "./commands.ts";
 import { type OptionSpec, START_OPTIONS, startOptions } from "./start-options.ts";
 
-interface Output {
-  write(text: string): void;
-}
+/** Help is written for this width. */
+const HELP_COLUMNS = 100;
 
 /** Runs what the arguments ask for. @throws CommandError a mistake in them. */
-export async function runCommandLine(args: readonly string[], output: Output = process.stdout): Promise<void> {
+export async function runCommandLine(args: readonly string[], io: CommandIo = processIo()): Promise<void> {
   let mistake: string | undefined;
-  const parser = build(args).fail((message, error) => {
+  const parser = (await build(args, io)).fail((message, error) => {
     // What a command throws comes this way too; yargs' own errors are known by their name.
     if (error instanceof Error && error.name !== "YError") throw error;
-    mistake ??= `${message ?? error?.message}; see odradek ${args[0] === "start" ? "start " : ""}--help`;
+    mistake ??= `${message ?? error?.message}; see odradek ${commandNamed(args)}--help`;
     throw new CommandError(mistake);
   });
   await parser.parseAsync([...args], {}, (_error, _argv, shown) => {
     // Mistakes come as errors; what is shown is what was asked for.
-    if (mistake === undefined && shown !== "") output.write(`${shown}\n`);
+    if (mistake === undefined && shown !== "") io.stdout.write(`${shown}\n`);
   });
 }
 
-function build(args: readonly string[]): Argv {
-  return yargs([...args])
+/** The command that the arguments name, as far as there is one, with a space behind it. */
+function commandNamed(args: readonly string[]): string {
+  const [name = "", below = ""] = args;
+  if (name === "start") return "start ";
+  if (!COMMANDS.some((command) => command.name === name)) return "";
+  return /^[a-z]/.test(below) && BELOW.has(`${name} ${below}`) ? `${name} ${below} ` : `${name} `;
+}
+
+/** Commands below others that were loaded. */
+const BELOW = new Set<string>();
+
+async function build(args: readonly string[], io: CommandIo): Promise<Argv> {
+  let parser = yargs([...args])
     .scriptName("odradek")
     .locale("en")
     .usage("$0: a Kafka broker for tests, development and small installations\n\nUsage: $0 <command>")
@@ -39,7 +51,13 @@ function build(args: readonly string[]): Argv {
         const { runStart } = await import("./start-command.ts");
         await runStart(startOptions(valuesOf(argv, START_OPTIONS)));
       },
-    )
+    );
+  for (const { name, summary, load } of COMMANDS) {
+    // The others only have to be there by name.
+    const module = args.includes(name) ? await load() : undefined;
+    parser = module === undefined ? parser.command(name, summary) : define(parser, name, summary, module, io);
+  }
+  return parser
     .completion("completion", "Print a script that completes commands and options in your shell")
     .demandCommand(1, "A command is missing")
     .strict()
@@ -47,7 +65,26 @@ function build(args: readonly string[]): Argv {
     .alias("help", "h")
     .version(version())
     .exitProcess(false)
-    .wrap(100);
+    .wrap(HELP_COLUMNS);
+}
+
+function define(parser: Argv, name: string, summary: string, module: CommandModule, io: CommandIo): Argv {
+  const { positionals, below, run } = module;
+  return parser.command(
+    positionals === undefined ? name : `${name} ${positionals}`,
+    summary,
+    (command) => {
+      let built = module.build(command);
+      for (const [part, one] of Object.entries(below ?? {})) {
+        BELOW.add(`${name} ${part}`);
+        built = define(built, part, one.summary, one, io);
+      }
+      return below === undefined ? built : built.demandCommand(1, "A command is missing");
+    },
+    async (argv) => {
+      await run?.(argv, io);
+    },
+  );
 }
 
 function startUsage(command: Argv): Argv {

@@ -3,6 +3,8 @@
  *
  * Invariant: one line, whatever stands in the fields; nothing in them moves the cursor or colours the screen.
  */
+import { printable } from "./output/printable.ts";
+
 const COLOURS: Readonly<Record<string, string>> = { debug: "2", info: "36", warn: "33", error: "31", fatal: "31" };
 
 export interface LogRecord {
@@ -38,13 +40,4 @@ function stackOf(error: unknown): string {
     .split("\n")
     .map((line) => `    ${printable(line.trim())}\n`)
     .join("");
-}
-
-/** Control characters as escapes. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {
-    const escaped = JSON.stringify(character).slice(1, -1);
-    return escaped.length > 1 ? escaped : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  });
 }

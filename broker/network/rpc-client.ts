@@ -54,6 +54,12 @@ export class RpcClient {
     return connection.call(api, request, options);
   }
 
+  /** Sends a request that is never answered: a Produce with acks=0. @throws RpcError it was not sent */
+  async send<Req extends Message>(api: Api<Req>, request: Encode<Req>, options: RpcCall): Promise<void> {
+    const connection = this.connection ?? (await this.connect(options.timeoutMs));
+    connection.send(api, request, options);
+  }
+
   private connect(timeoutMs: number): Promise<RpcConnection> {
     if (this.isClosed) return Promise.reject(new RpcError("closed", "closed from this side"));
     this.opening ??= this.open(timeoutMs).finally(() => {

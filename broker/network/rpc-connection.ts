@@ -43,6 +43,8 @@ export interface RpcOptions {
 export interface RpcCall {
   /** The newest that both sides speak when left out. */
   readonly version?: number;
+  /** The newest the caller can read, where that is not the newest there is. */
+  readonly maxVersion?: number;
   readonly timeoutMs: number;
 }
 
@@ -119,10 +121,10 @@ export class RpcConnection implements Receiver, FrameSink {
   }
 
   /** The newest version both sides speak; ours while the other side has not been asked. @throws RpcError unsupported-version. */
-  versionOf(api: Api): number {
-    if (this.versions === undefined) return api.versions.max;
+  versionOf(api: Api, maxVersion = api.versions.max): number {
+    if (this.versions === undefined) return maxVersion;
     const theirs = this.versions.get(api.key);
-    const version = Math.min(api.versions.max, theirs?.max ?? -1);
+    const version = Math.min(maxVersion, theirs?.max ?? -1);
     if (theirs === undefined || version < Math.max(api.versions.min, theirs.min)) {
       throw new RpcError("unsupported-version", `no common version of ${api.name}`);
     }
@@ -159,24 +161,31 @@ export class RpcConnection implements Receiver, FrameSink {
       if (this.failure !== undefined) throw this.failure;
       if (this.pending.length >= this.maxInFlight)
         throw new RpcError("busy", `${this.pending.length} requests under way`);
-      const apiVersion = options.version ?? this.versionOf(api);
-      const correlationId = this.nextCorrelationId;
-      this.nextCorrelationId = (correlationId + 1) & 0x7fffffff;
-      const writer = new Writer();
-      writer.int32(0); // the size, patched below
-      const header = {
-        requestApiKey: api.key,
-        requestApiVersion: apiVersion,
-        correlationId,
-        clientId: this.clientId,
-      };
-      encode(RequestHeader, requestHeaderVersion(api, apiVersion), header, writer);
-      encode(api.request, apiVersion, request, writer);
-      writer.patchInt32(0, writer.sizeBytes - 4);
-      this.connection.write(writer.finish());
+      const apiVersion = options.version ?? this.versionOf(api, options.maxVersion);
+      const correlationId = this.write(api, apiVersion, request);
       const timer = this.clock.after(options.timeoutMs, () => this.tooLate(correlationId, api, options.timeoutMs));
       this.pending.push({ api, apiVersion, correlationId, timer, resolve: resolve as Pending["resolve"], reject });
     });
+  }
+
+  /** Sends a request that is never answered: a Produce with acks=0. @throws RpcError it was not sent */
+  send<Req extends Message>(api: Api<Req>, request: Encode<Req>, options: Pick<RpcCall, "maxVersion"> = {}): void {
+    if (this.failure !== undefined) throw this.failure;
+    this.write(api, this.versionOf(api, options.maxVersion), request);
+  }
+
+  /** Its correlation id. */
+  private write<Req extends Message>(api: Api<Req>, apiVersion: number, request: Encode<Req>): number {
+    const correlationId = this.nextCorrelationId;
+    this.nextCorrelationId = (correlationId + 1) & 0x7fffffff;
+    const writer = new Writer();
+    writer.int32(0); // the size, patched below
+    const header = { requestApiKey: api.key, requestApiVersion: apiVersion, correlationId, clientId: this.clientId };
+    encode(RequestHeader, requestHeaderVersion(api, apiVersion), header, writer);
+    encode(api.request, apiVersion, request, writer);
+    writer.patchInt32(0, writer.sizeBytes - 4);
+    this.connection.write(writer.finish());
+    return correlationId;
   }
 
   /** Fails what is under way. */

@@ -146,19 +146,11 @@ class Story implements AsyncDisposable {
 
   private async join(): Promise<MortalMember> {
     const { client, cluster } = this;
-    let isAlive = true;
     const member = await client.join(cluster.bootstrapServers, TOPIC, GROUP, ({ value }) => {
-      if (isAlive) this.received.add(value);
+      this.received.add(value);
     });
-    const mortal: MortalMember = {
-      leave: () => member.leave(),
-      kill: () => {
-        isAlive = false;
-        return member.kill();
-      },
-    };
-    this.members.add(mortal);
-    return mortal;
+    this.members.add(member);
+    return member;
   }
 
   /** Waits until so many members share the partitions as their assignor must. */

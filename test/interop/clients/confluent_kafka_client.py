@@ -52,6 +52,8 @@ def join(bootstrap, topic, group):
         settings["session.timeout.ms"] = int(os.environ["SESSION_TIMEOUT_MS"])
         settings["heartbeat.interval.ms"] = 200
         settings["auto.commit.interval.ms"] = 100
+    # What was shown may be committed, and nothing before.
+    settings["enable.auto.offset.store"] = False
     if "ASSIGNOR" in os.environ:
         settings["partition.assignment.strategy"] = os.environ["ASSIGNOR"]
     consumer = Consumer(settings)
@@ -60,6 +62,10 @@ def join(bootstrap, topic, group):
         message = consumer.poll(0.2)
         if message is not None:
             show(message)
+            try:
+                consumer.store_offsets(message)
+            except KafkaException:
+                pass  # The partition has been given to another member meanwhile.
     consumer.close()
 
 

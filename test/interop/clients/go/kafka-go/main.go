@@ -89,6 +89,7 @@ func (c client) Join(topic, group string, leave <-chan struct{}) error {
 	}
 	if session := lines.SessionTimeout(); session > 0 {
 		config.SessionTimeout, config.RebalanceTimeout, config.HeartbeatInterval = session, session, lines.Heartbeat
+		config.JoinGroupBackoff = lines.Heartbeat
 	}
 	reader := kafka.NewReader(config)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -97,7 +98,7 @@ func (c client) Join(topic, group string, leave <-chan struct{}) error {
 		cancel()
 	}()
 	for {
-		message, err := reader.ReadMessage(ctx)
+		message, err := reader.FetchMessage(ctx)
 		if errors.Is(err, context.Canceled) {
 			return reader.Close()
 		}
@@ -105,6 +106,8 @@ func (c client) Join(topic, group string, leave <-chan struct{}) error {
 			return err
 		}
 		show(message)
+		// A commit that a broker's end makes fail is made good by the next one.
+		_ = reader.CommitMessages(context.Background(), message)
 	}
 }
 

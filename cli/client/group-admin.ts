@@ -1,0 +1,158 @@
+/**
+ * Groups by Kafka's admin APIs: looking at them, at their offsets, changing and deleting both.
+ *
+ * Owns: the two kinds of description (classic groups and those of KIP-848) made one. Leaves to the commands: words and tables.
+ */
+import { RpcError } from "../../broker/network/rpc-error.ts";
+import { DecodeError } from "../../protocol/bytes/decode-error.ts";
+import { Reader } from "../../protocol/bytes/reader.ts";
+import { ErrorCode } from "../../protocol/error-codes.ts";
+import { KafkaError } from "../../protocol/kafka-error.ts";
+import { ConsumerGroupDescribe } from "../../protocol/messages/consumer-group.ts";
+import { ConsumerProtocolAssignment } from "../../protocol/messages/consumer-protocol.ts";
+import { DeleteGroups, DescribeGroups, ListGroups } from "../../protocol/messages/groups-admin.ts";
+import { decode } from "../../protocol/schema/codec.ts";
+import { type ClusterClient, kafkaError } from "./cluster-client.ts";
+import type { TopicPartition } from "./offset-lookup.ts";
+
+export interface ListedGroup {
+  readonly groupId: string;
+  /** classic, consumer, share, streams; empty when the broker is too old to say. */
+  readonly type: string;
+  readonly state: string;
+  readonly protocolType: string;
+}
+
+export interface GroupMember {
+  readonly memberId: string;
+  readonly instanceId: string | null;
+  readonly clientId: string;
+  readonly host: string;
+  readonly partitions: readonly TopicPartition[];
+}
+
+export interface GroupDescription {
+  readonly groupId: string;
+  readonly type: "classic" | "consumer";
+  readonly state: string;
+  /** How partitions are shared out; empty while nobody does. */
+  readonly assignor: string;
+  readonly coordinator: number;
+  readonly members: readonly GroupMember[];
+}
+
+/** Every group of every broker, by id. @throws KafkaError a coordinator cannot say now. */
+export async function listGroups(cluster: ClusterClient): Promise<ListedGroup[]> {
+  const { brokers } = await cluster.view([]);
+  const answers = await Promise.all(
+    [...brokers.keys()].map((id) =>
+      cluster.askBroker(id, ListGroups, {
+        ...{ statesFilter: [], typesFilter: [] },
+      }),
+    ),
+  );
+  const groups = new Map<string, ListedGroup>();
+  for (const answer of answers) {
+    if (answer.errorCode !== ErrorCode.NONE) throw kafkaError(answer.errorCode, null);
+    for (const { groupId, groupType, groupState, protocolType } of answer.groups) {
+      groups.set(groupId, { groupId, type: groupType, state: groupState, protocolType });
+    }
+  }
+  return [...groups.values()].sort((a, b) => (a.groupId < b.groupId ? -1 : 1));
+}
+
+/** @throws KafkaError GROUP_ID_NOT_FOUND and others. */
+export async function describeGroup(cluster: ClusterClient, groupId: string): Promise<GroupDescription> {
+  return (await describeConsumerGroup(cluster, groupId)) ?? (await describeClassicGroup(cluster, groupId));
+}
+
+/** Undefined when it is no group of KIP-848, or the broker knows none. */
+async function describeConsumerGroup(cluster: ClusterClient, groupId: string): Promise<GroupDescription | undefined> {
+  let answer: Awaited<ReturnType<typeof ask>>;
+  const request = { groupIds: [groupId], includeAuthorizedOperations: false };
+  const ask = () => cluster.askCoordinator(groupId, ConsumerGroupDescribe, request, ({ groups }) => codesOf(groups));
+  try {
+    answer = await ask();
+  } catch (error) {
+    if (error instanceof RpcError && error.kind === "unsupported-version") return undefined;
+    throw error;
+  }
+  const [group] = answer.groups;
+  if (group === undefined || NO_CONSUMER_GROUP.has(group.errorCode)) return undefined;
+  if (group.errorCode !== ErrorCode.NONE) throw kafkaError(group.errorCode, group.errorMessage);
+  return {
+    groupId,
+    type: "consumer",
+    state: group.groupState,
+    assignor: group.assignorName,
+    coordinator: await cluster.coordinatorOf(groupId),
+    members: group.members.map(({ memberId, instanceId, clientId, clientHost, assignment }) => ({
+      ...{ memberId, instanceId, clientId, host: clientHost },
+      partitions: assignment.topicPartitions.flatMap(({ topicName, partitions }) =>
+        partitions.map((partition) => ({ topic: topicName, partition })),
+      ),
+    })),
+  };
+}
+
+const NO_CONSUMER_GROUP: ReadonlySet<number> = new Set([
+  ErrorCode.GROUP_ID_NOT_FOUND,
+  ErrorCode.UNSUPPORTED_VERSION,
+  ErrorCode.INVALID_GROUP_ID,
+]);
+
+async function describeClassicGroup(cluster: ClusterClient, groupId: string): Promise<GroupDescription> {
+  const request = { groups: [groupId], includeAuthorizedOperations: false };
+  const answer = await cluster.askCoordinator(groupId, DescribeGroups, request, ({ groups }) => codesOf(groups));
+  const [group] = answer.groups;
+  if (group === undefined) throw new KafkaError(ErrorCode.GROUP_ID_NOT_FOUND);
+  if (group.errorCode !== ErrorCode.NONE) throw kafkaError(group.errorCode, group.errorMessage);
+  // Before version 6 an unknown group is a dead one.
+  if (group.groupState === "Dead") throw new KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} not found.`);
+  return {
+    groupId,
+    type: "classic",
+    state: group.groupState,
+    assignor: group.protocolData,
+    coordinator: await cluster.coordinatorOf(groupId),
+    members: group.members.map(({ memberId, groupInstanceId, clientId, clientHost, memberAssignment }) => ({
+      ...{ memberId, instanceId: groupInstanceId, clientId, host: clientHost },
+      partitions: group.protocolType === "consumer" ? assignedPartitions(memberAssignment) : [],
+    })),
+  };
+}
+
+/** The partitions in an assignment of the consumer protocol; none in one that cannot be read. */
+export function assignedPartitions(assignment: Buffer): TopicPartition[] {
+  if (assignment.length === 0) return [];
+  try {
+    const reader = new Reader(assignment);
+    const version = Math.min(Math.max(reader.int16(), 0), ConsumerProtocolAssignment.validVersions.max);
+    return decode(ConsumerProtocolAssignment, version, reader).assignedPartitions.flatMap(({ topic, partitions }) =>
+      partitions.map((partition) => ({ topic, partition })),
+    );
+  } catch (error) {
+    if (error instanceof DecodeError) return [];
+    throw error;
+  }
+}
+
+/** Deletes groups that nobody is in; by group why it was not. */
+export async function deleteGroups(
+  cluster: ClusterClient,
+  groupIds: readonly string[],
+): Promise<Map<string, KafkaError | undefined>> {
+  const outcomes = new Map<string, KafkaError | undefined>();
+  for (const groupId of groupIds) {
+    const answer = await cluster.askCoordinator(groupId, DeleteGroups, { groupsNames: [groupId] }, ({ results }) =>
+      codesOf(results),
+    );
+    const code = answer.results[0]?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR;
+    outcomes.set(groupId, code === ErrorCode.NONE ? undefined : kafkaError(code, null));
+  }
+  return outcomes;
+}
+
+function codesOf(answers: readonly { readonly errorCode: number }[]): number[] {
+  return answers.map(({ errorCode }) => errorCode);
+}

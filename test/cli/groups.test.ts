@@ -1,0 +1,153 @@
+/** `odradek groups` on a cluster of three nodes, with groups of kafkajs. */
+import { type Consumer, Kafka, logLevel } from "kafkajs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Cluster, startCluster } from "../../cluster/start-cluster.ts";
+import { CommandProbe } from "./command-probe.ts";
+
+let cluster: Cluster;
+let odradek: CommandProbe;
+let kafka: Kafka;
+const open = new Set<Consumer>();
+beforeAll(async () => {
+  cluster = await startCluster({ nodes: 3 });
+  odradek = new CommandProbe(cluster.bootstrapServers);
+  kafka = new Kafka({ brokers: cluster.bootstrapServers.split(","), logLevel: logLevel.NOTHING, clientId: "shop" });
+  await cluster.createTopic("orders", { partitions: 2 });
+  await cluster.createTopic("payments");
+  for (const partition of [0, 1]) await odradek.run(["produce", "orders", "-p", String(partition)], "a\nb\nc\nd\n");
+  await odradek.run(["produce", "payments"], "a\n");
+});
+afterAll(async () => {
+  await Promise.all([...open].map((consumer) => consumer.disconnect()));
+  await cluster[Symbol.asyncDispose]();
+});
+
+/** A member that has read all there is, and committed it. */
+async function joined(groupId: string): Promise<Consumer> {
+  const consumer = kafka.consumer({ groupId, heartbeatInterval: 100, maxWaitTimeInMs: 100 });
+  open.add(consumer);
+  await consumer.connect();
+  await consumer.subscribe({ topics: ["orders"], fromBeginning: true });
+  let left = 8;
+  await new Promise<void>((resolve) => {
+    void consumer.run({
+      eachMessage: async () => {
+        if (--left === 0) resolve();
+      },
+    });
+  });
+  return consumer;
+}
+
+async function left(consumer: Consumer): Promise<void> {
+  await consumer.disconnect();
+  open.delete(consumer);
+}
+
+/** By "topic-partition": what is committed. */
+async function committed(group: string): Promise<Record<string, unknown>> {
+  const [one] = (await odradek.json("groups", "describe", group)) as [
+    { offsets: { topic: string; partition: number; committed: number }[] },
+  ];
+  return Object.fromEntries(one.offsets.map((at) => [`${at.topic}-${at.partition}`, at.committed]));
+}
+
+describe("groups", () => {
+  it("are listed and described, with members, offsets and lag", async () => {
+    expect(await odradek.run(["groups", "list"])).toMatchObject({ stdout: "", stderr: "there are no groups\n" });
+    const consumer = await joined("readers");
+    const { stdout } = await odradek.run(["groups", "describe", "readers"]);
+    expect(stdout).toMatch(
+      /^readers\n {2}state +Stable\n {2}type +classic, assignor RoundRobinAssigner\n {2}coordinator +node [123]\n {2}members +1\n {2}lag +\d+ records?\n\n {2}MEMBER +CLIENT +HOST +PARTITIONS\n {2}shop-\S+ +shop +\/127.0.0.1 +orders:0,1\n\n {2}TOPIC +PARTITION +COMMITTED +END +LAG +MEMBER\n {2}orders +0 .* +shop-\S+\n {2}orders +1 /,
+    );
+    await left(consumer);
+    await odradek.run(["produce", "orders", "-p", "1"], "more\n");
+    expect(await odradek.json("groups", "describe")).toMatchObject([
+      {
+        ...{ group: "readers", state: "Empty", type: "classic", members: [] },
+        offsets: [
+          { topic: "orders", partition: 0, committed: 4, end: 4, lag: 0, member: null },
+          { topic: "orders", partition: 1, committed: 4, end: 5, lag: 1 },
+        ],
+      },
+    ]);
+    expect((await odradek.run(["groups", "list"])).stdout).toBe(
+      "GROUP    TYPE     STATE  PROTOCOL\nreaders  classic  Empty  consumer\n",
+    );
+    expect(await odradek.json("groups", "list", "--state", "stable")).toEqual([]);
+    expect(await odradek.json("groups", "list", "--type", "classic,share")).toHaveLength(1);
+  });
+
+  it("are reset, within what there is", async () => {
+    const reset = (...args: string[]) => odradek.run(["groups", "reset", "fresh", ...args]);
+    expect((await reset("--to-earliest")).error).toBe(
+      "fresh has committed nothing yet; --topic says what it shall read",
+    );
+    const { stdout } = await reset("--topic", "orders", "--topic", "payments", "--to-offset", "3");
+    expect(stdout).toBe(
+      [
+        "TOPIC     PARTITION  FROM  TO",
+        "orders            0  -      3",
+        "orders            1  -      3",
+        "payments          0  -      1",
+        "",
+      ].join("\n"),
+    );
+    await reset("--shift-by=-2", "--topic", "orders:1");
+    expect(await committed("fresh")).toEqual({ "orders-0": 3, "orders-1": 1, "payments-0": 1 });
+    await reset("--shift-by", "90", "--topic", "orders:0");
+    await reset("--to-time", "1h", "--topic", "payments");
+    expect(await committed("fresh")).toEqual({ "orders-0": 4, "orders-1": 1, "payments-0": 0 });
+    expect((await reset("--to-latest", "--dry-run", "--json")).stdout).toMatch(/"to": 5/);
+    expect(await committed("fresh")).toEqual({ "orders-0": 4, "orders-1": 1, "payments-0": 0 });
+    await reset("--to-earliest");
+    expect(await committed("fresh")).toEqual({ "orders-0": 0, "orders-1": 0, "payments-0": 0 });
+  });
+
+  it("are left alone while somebody is in them", async () => {
+    const consumer = await joined("busy");
+    const words = "stop them first";
+    expect((await odradek.run(["groups", "reset", "busy", "--to-earliest"])).error).toBe(`busy has 1 member; ${words}`);
+    expect((await odradek.run(["groups", "delete", "busy"])).error).toBe(
+      `busy: the group has members; ${words} (NON_EMPTY_GROUP)`,
+    );
+    expect((await odradek.run(["groups", "delete", "busy", "--topic", "orders"])).error).toMatch(
+      /^busy, orders-0: the group reads the topic; stop its members first \(GROUP_SUBSCRIBED_TO_TOPIC\)/,
+    );
+    await left(consumer);
+  });
+
+  it("are deleted, or what they committed of a topic", async () => {
+    await odradek.run(["groups", "reset", "doomed", "--topic", "orders", "--topic", "payments", "--to-latest"]);
+    expect((await odradek.run(["groups", "delete", "doomed", "--topic", "orders:1"])).stdout).toBe(
+      "deleted offsets of doomed\n",
+    );
+    expect(Object.keys(await committed("doomed"))).toEqual(["orders-0", "payments-0"]);
+    const { stdout, error } = await odradek.run(["groups", "delete", "doomed", "never"]);
+    expect([stdout, error]).toEqual(["deleted doomed\n", "never: there is no such group (GROUP_ID_NOT_FOUND)"]);
+    expect((await odradek.run(["groups", "describe", "doomed"])).error).toMatch(/^doomed: .*\(GROUP_ID_NOT_FOUND\)$/);
+  });
+});
+
+describe("what goes wrong", () => {
+  const ways = "--to-earliest, --to-latest, --to-offset, --to-time, --shift-by";
+  it.each([
+    [["groups", "reset", "g"], `one of ${ways} has to say where to`],
+    [["groups", "reset", "g", "--to-latest", "--to-earliest"], `one of ${ways} has to say where to`],
+    [
+      ["groups", "reset", "g", "--to-latest", "--topic", "nope"],
+      "nope: there is no such topic (UNKNOWN_TOPIC_OR_PARTITION)",
+    ],
+    [
+      ["groups", "reset", "g", "--to-latest", "--topic", "orders:4"],
+      "orders has no partition 4: it has partitions 0 to 1",
+    ],
+    [
+      ["groups", "reset", "g", "--shift-by", "1", "--topic", "orders:0"],
+      "nothing is committed of orders-0: there is nothing to shift",
+    ],
+    [["groups", "delete"], "Not enough non-option arguments: got 0, need at least 1; see odradek groups delete --help"],
+  ])("%j: %s", async (args, message) => {
+    expect((await odradek.run(args)).error).toBe(message);
+  });
+});
