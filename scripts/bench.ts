@@ -25,6 +25,7 @@ const THEMES: ReadonlyMap<string, readonly Measurement[]> = new Map([
   ["log", [{ module: "log", name: "benchLog" }]],
   ["kafka", [{ module: "kafka", name: "benchKafka" }]],
   ["cluster", [{ module: "cluster", name: "benchCluster" }]],
+  ["groups", [{ module: "groups", name: "benchGroups" }]],
 ]);
 
 /** A single measurement may be asked for by its module's name. */

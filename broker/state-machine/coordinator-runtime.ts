@@ -90,7 +90,7 @@ export class CoordinatorRuntime<M extends StateMachine<C, E, F>, C = never, E = 
   machine(partition: number): M {
     const shard = this.shards.get(partition);
     if (shard === undefined) throw new KafkaError(ErrorCode.NOT_COORDINATOR);
-    shard.requireActive();
+    shard.requireSettled();
     return shard.machine;
   }
 
@@ -98,7 +98,7 @@ export class CoordinatorRuntime<M extends StateMachine<C, E, F>, C = never, E = 
   machines(): M[] {
     const all: M[] = [];
     for (const shard of this.shards.values()) {
-      shard.requireActive();
+      shard.requireSettled();
       all.push(shard.machine);
     }
     return all;

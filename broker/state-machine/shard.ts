@@ -20,6 +20,12 @@ import { Timeline } from "./versioned.ts";
 /** A deadline whose decision the log refused is looked at again after this long, as in Kafka. */
 const TIMER_RETRY_MS = 500;
 
+/**
+ * How long queries wait for the high watermark to come to what was loaded. Replicas that do not follow leave the ISR before that;
+ * what is left then are too few replicas for any commit (min.insync.replicas), and answers that may be a little old.
+ */
+const SETTLE_LIMIT_MS = 60_000;
+
 /** The end of a transaction, as the transaction coordinator says it. */
 export interface TransactionEnd {
   readonly producerId: number;
@@ -50,6 +56,9 @@ export class Shard<M extends StateMachine<C, E, F>, C, E, F> {
   private readonly around: ShardSurroundings<F>;
   private readonly timers: KeyedTimers<E>;
   private readonly queue: CommitQueue<F>;
+  /** End of the log when it had been loaded: a predecessor may have acknowledged all of it. */
+  private loadedEndOffset = Number.POSITIVE_INFINITY;
+  private settleDeadlineMs = Number.POSITIVE_INFINITY;
   /** Between append and replay: what the high watermark frees must wait until memory has caught up. */
   private performing = false;
   private stopListening: (() => void) | undefined;
@@ -86,6 +95,8 @@ export class Shard<M extends StateMachine<C, E, F>, C, E, F> {
   activate(): void {
     assert(this.state === "loading", "a shard is activated twice");
     this.state = "active";
+    this.loadedEndOffset = this.timeline.endOffset;
+    this.settleDeadlineMs = this.around.clock.monotonicMs() + SETTLE_LIMIT_MS;
     this.stopListening = this.log.onHighWatermark(() => this.advance());
     this.advance();
     try {
@@ -110,6 +121,18 @@ export class Shard<M extends StateMachine<C, E, F>, C, E, F> {
   requireActive(): void {
     if (this.state === "loading") throw new KafkaError(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS);
     if (this.state === "closed") throw new KafkaError(ErrorCode.NOT_COORDINATOR);
+  }
+
+  /**
+   * The committed state is no older than what a predecessor acknowledged: a new leader's own high watermark may still be behind
+   * what it holds, and to tell by it would let offsets go back.
+   * @throws KafkaError COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR.
+   */
+  requireSettled(): void {
+    this.requireActive();
+    if (this.log.highWatermark >= this.loadedEndOffset) this.loadedEndOffset = 0;
+    if (this.loadedEndOffset === 0 || this.around.clock.monotonicMs() >= this.settleDeadlineMs) return;
+    throw new KafkaError(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS);
   }
 
   /**

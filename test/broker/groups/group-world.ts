@@ -225,7 +225,7 @@ export class GroupWorld {
 
   /** What the coordinator holds of a group now. */
   group(groupId = "g") {
-    return this.groups.machineOf(groupId).groups.get(groupId);
+    return this.groups.shard(0)?.machine.groups.get(groupId);
   }
 
   /**

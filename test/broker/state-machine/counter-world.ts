@@ -54,7 +54,9 @@ export function useCounterWorld(): void {
 export async function lead(leaderEpoch = 1, on = log): Promise<CounterMachine> {
   runtime.lead(PARTITION, leaderEpoch, on);
   await settled();
-  return runtime.machine(PARTITION);
+  const shard = runtime.shard(PARTITION);
+  if (shard?.active !== true) throw new Error("the shard is not loaded");
+  return shard.machine;
 }
 
 /** Lets promises run out, and the polls that loading waits for. */
