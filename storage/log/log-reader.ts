@@ -11,6 +11,7 @@ import { KafkaError } from "../../protocol/kafka-error.ts";
 import { BatchIterator } from "../../protocol/records/batch-iterator.ts";
 import type { AbortedTransaction, ReadOptions } from "../partition-log.ts";
 import type { SharedBuffer } from "../shared-buffer.ts";
+import { inOrderOfRecords } from "./aborted-transactions.ts";
 import { LogReadResult } from "./log-read-result.ts";
 import type { LogState } from "./log-state.ts";
 import type { BatchSpan, Segment } from "./segment.ts";
@@ -150,18 +151,17 @@ export class LogReader {
 
   private finish(result: LogReadResult, offset: number, options: ReadOptions): LogReadResult {
     if (options.abortedTransactions) {
-      result.abortedTransactions = result.sizeBytes === 0 ? [] : this.abortedIn(offset, result.endOffset);
+      result.abortedTransactions = result.sizeBytes === 0 ? [] : this.abortedIn(offset, result);
     }
     return result;
   }
 
-  /** @param endOffset exclusive. */
-  private abortedIn(offset: number, endOffset: number): AbortedTransaction[] {
+  private abortedIn(offset: number, { endOffset, pieces }: LogReadResult): AbortedTransaction[] {
     const { segments } = this.state;
     const found: AbortedTransactionEntry[] = [];
     for (let index = segments.floorIndex(offset); index < segments.length; index++) {
       if ((segments.all[index] as Segment).collectAborted(offset, endOffset, found)) break;
     }
-    return found.map(({ producerId, firstOffset }) => ({ producerId, firstOffset }));
+    return inOrderOfRecords(found, offset, pieces);
   }
 }

@@ -92,6 +92,9 @@ class Program:
 
 
 def name_of(error):
+    # What a callback raises comes wrapped.
+    if isinstance(error, SystemError) and error.__cause__ is not None:
+        error = error.__cause__
     if isinstance(error, KafkaException):
         cause = error.args[0]
         if cause.code() in FENCED:

@@ -1,0 +1,48 @@
+/** Short runs: the checker finds nothing in ours, and finds each bug that is put into it. */
+import { describe, expect, test } from "vitest";
+import { INJECTED_BUGS, injectBug } from "./injected-bugs.ts";
+import { KafkajsClient } from "./kafkajs-client.ts";
+import { type HistoryRun, runHistory } from "./run-history.ts";
+
+const SEED = 1;
+
+/** As long as it takes until so much has happened. */
+function run(enough: Partial<HistoryRun["counts"]>, patienceMs = 40_000): Promise<HistoryRun> {
+  return runHistory({
+    makeClient: (bootstrapServers, process) => new KafkajsClient(bootstrapServers, process),
+    isEnough: (counts) => Object.entries(enough).every(([what, count]) => counts[what as keyof typeof counts] >= count),
+    ...{ durationMs: 20_000, seed: SEED, pace: { quietMs: [200, 500], awayMs: 200 }, processes: 3, patienceMs },
+  });
+}
+
+test("V1 to V9, V20: transactions of kafkajs while nodes are killed", async () => {
+  const { verdict, counts, hanging } = await run({ commits: 60, aborts: 15, polls: 50, kills: 3 });
+  expect(verdict.failures).toEqual([]);
+  expect(hanging).toEqual([]);
+  expect(counts.kills).toBeGreaterThan(1);
+  expect(verdict.seen.committed).toBeGreaterThan(20);
+  expect(verdict.seen.polled).toBeGreaterThan(20);
+});
+
+describe("a bug is found", () => {
+  const signs = {
+    "lost-write": ["lost-write", "unseen", "inconsistent-offsets"],
+    "aborted-read": ["aborted-read"],
+    duplicate: ["duplicate"],
+  };
+  const enough = {
+    "lost-write": { commits: 20, kills: 2 },
+    "aborted-read": { commits: 20, aborts: 8, polls: 30 },
+    duplicate: { commits: 30, polls: 30 },
+  };
+  test.each(INJECTED_BUGS)("%s", async (bug) => {
+    const takeOut = injectBug(bug);
+    try {
+      const { verdict } = await run(enough[bug], 3000);
+      const found = verdict.failures.filter(({ kind }) => signs[bug].includes(kind));
+      expect(found.length, JSON.stringify(verdict)).toBeGreaterThan(0);
+    } finally {
+      takeOut();
+    }
+  });
+});

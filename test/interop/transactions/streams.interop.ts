@@ -1,0 +1,157 @@
+/**
+ * Kafka Streams with exactly_once_v2, as it is, on three nodes that are killed while it runs: its output is what its input says.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Kafka, logLevel } from "kafkajs";
+import { expect, test } from "vitest";
+import { type Cluster, startCluster } from "../../../cluster/start-cluster.ts";
+import { Program } from "../../support/programs.ts";
+import { type ReadRecord, readPartition } from "../../support/read-partition.ts";
+import { WireAsker } from "../../support/wire-asker.ts";
+import { type ApacheKafka, findApacheKafka } from "../support/apache-kafka.ts";
+import { describeWith } from "../support/toolchain.ts";
+
+const SOURCE = fileURLToPath(new URL("../clients/StreamsExactlyOnce.java", import.meta.url));
+const PARTITIONS = 3;
+const ROUNDS = 12;
+const PER_ROUND = 60;
+const TEST_MS = 280_000;
+const PATIENCE_MS = 120_000;
+const WORDS = ["red", "green", "blue", "cyan", "pink"];
+
+/** A Streams application, until it is stopped. */
+class Application implements AsyncDisposable {
+  readonly states: string[] = [];
+  readonly program: Program;
+  private readonly folder: string;
+
+  private constructor(program: Program, folder: string) {
+    this.program = program;
+    this.folder = folder;
+    program.onLine((line) => {
+      if (line.startsWith("state ")) this.states.push(line.slice("state ".length));
+    });
+  }
+
+  static async start(kafka: ApacheKafka, cluster: Cluster, topology: "words" | "copy"): Promise<Application> {
+    const folder = await mkdtemp(join(tmpdir(), "streams-"));
+    const { command, args } = await kafka.compile(SOURCE);
+    const own = [cluster.bootstrapServers, `app-${topology}`, folder, "classic", topology];
+    return new Application(new Program(command, [...args, ...own]), folder);
+  }
+
+  async running(): Promise<void> {
+    await until(
+      "Streams runs",
+      () => this.states.includes("RUNNING"),
+      () => this.program.errors,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.program.child.stdin?.end();
+    await this.program.ended(60_000);
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function until(what: string, holds: () => boolean | Promise<boolean>, detail: () => string): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`waited in vain until ${what}: ${detail()}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** All of a topic that is committed, partition by partition; nothing while a leader is away. */
+async function readAll(cluster: Cluster, topic: string): Promise<ReadRecord[][]> {
+  const all: ReadRecord[][] = [];
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    const [host = "", port = ""] = cluster.node(cluster.leaderOf(topic, partition)).address.split(":");
+    using asker = await WireAsker.open({ host, port: Number(port) });
+    all.push([...(await readPartition(asker, topic, partition)).records]);
+  }
+  return all;
+}
+
+/** Produces the input round by round, with a node killed and brought back between rounds; what was sent. */
+async function feed(cluster: Cluster, value: (i: number) => string): Promise<{ key: string; value: string }[]> {
+  const kafka = new Kafka({
+    brokers: cluster.bootstrapServers.split(","),
+    logLevel: logLevel.NOTHING,
+    retry: { initialRetryTime: 20, retries: 500, maxRetryTime: 100 },
+  });
+  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
+  await producer.connect();
+  const sent: { key: string; value: string }[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const some = Array.from({ length: PER_ROUND }, (_, i) => {
+      return { key: `key${i % 7}`, value: value(round * PER_ROUND + i) };
+    });
+    await producer.send({ topic: "in", acks: -1, messages: some });
+    sent.push(...some);
+    if (round % 3 !== 1) continue;
+    const victim = 1 + (((round - 1) / 3) % 3);
+    await cluster.node(victim).kill();
+    await cluster.waitUntil.nodeFenced(victim);
+    await cluster.node(victim).restart();
+    await cluster.waitUntil.fullyReplicated(undefined, { timeoutMs: 60_000 });
+  }
+  await producer.disconnect();
+  return sent;
+}
+
+describeWith("Kafka Streams", await findApacheKafka(), (kafka) => {
+  async function run(topology: "words" | "copy", value: (i: number) => string, expected: number) {
+    await using cluster = await startCluster({ nodes: 3, settings: { "offsets.topic.num.partitions": 5 } });
+    const configs = { "min.insync.replicas": "2" };
+    for (const topic of ["in", "out"]) await cluster.createTopic(topic, { partitions: PARTITIONS, configs });
+    await using application = await Application.start(kafka, cluster, topology);
+    await application.running();
+    const sent = await feed(cluster, value);
+    let output: ReadRecord[][] = [];
+    const whole = async (): Promise<boolean> => {
+      output = await readAll(cluster, "out").catch(() => []);
+      return output.flat().length >= expected;
+    };
+    const detail = () =>
+      `${output.flat().length} of ${expected}; ${application.states.join(" ")}; ${application.program.errors}`;
+    await until("the output is whole", whole, detail);
+    expect(application.program.child.exitCode).toBeNull();
+    return { sent, output };
+  }
+
+  test(
+    "R140: a word count grows by one with each word, and ends with what was written",
+    async () => {
+      const line = (i: number) => [0, 1, 2].map((at) => WORDS[(i * (at + 1) + at) % WORDS.length]).join(" ");
+      const { sent, output } = await run("words", line, 3 * ROUNDS * PER_ROUND);
+      const counts = new Map<string, number>();
+      for (const { value } of sent) for (const word of value.split(" ")) counts.set(word, (counts.get(word) ?? 0) + 1);
+      for (const [word, count] of counts) {
+        const seen = output.flat().filter(({ key }) => key === word);
+        expect([word, seen.map(({ value }) => Number(value))]).toEqual([
+          word,
+          Array.from({ length: count }, (_, i) => i + 1),
+        ]);
+      }
+    },
+    TEST_MS,
+  );
+
+  test(
+    "R140, V12: a copy through a state store: each record once, in order, numbered without a gap",
+    async () => {
+      const { sent, output } = await run("copy", (i) => `v${i}`, ROUNDS * PER_ROUND);
+      for (const key of new Set(sent.map((record) => record.key))) {
+        const expected = sent.filter((record) => record.key === key).map(({ value }, number) => `${value}#${number}`);
+        const seen = output.flat().filter((record) => record.key === key);
+        expect(seen.map(({ value }) => value)).toEqual(expected);
+      }
+    },
+    TEST_MS,
+  );
+});
