@@ -18,7 +18,7 @@ const CLIENTS: readonly HistoryClientName[] = ["kafkajs", "librdkafka", "java", 
 const MINUTE_MS = 60_000;
 const MOST_MS_PER_KILL = 10_000;
 const SHOWN = 20;
-const PACE = { quietMs: [1500, 6000], awayMs: 2000 } as const;
+const PACE = { quietMs: [1500, 6000], lastsMs: 2000 } as const;
 
 const { values } = parseArgs({
   options: {

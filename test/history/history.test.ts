@@ -11,7 +11,7 @@ function run(enough: Partial<HistoryRun["counts"]>, patienceMs = 40_000): Promis
   return runHistory({
     makeClient: (bootstrapServers, process) => new KafkajsClient(bootstrapServers, process),
     isEnough: (counts) => Object.entries(enough).every(([what, count]) => counts[what as keyof typeof counts] >= count),
-    ...{ durationMs: 20_000, seed: SEED, pace: { quietMs: [200, 500], awayMs: 200 }, processes: 3, patienceMs },
+    ...{ durationMs: 20_000, seed: SEED, pace: { quietMs: [200, 500], lastsMs: 200 }, processes: 3, patienceMs },
   });
 }
 

@@ -45,7 +45,7 @@ export async function runHistory(options: HistoryRunOptions): Promise<HistoryRun
   const { makeClient, durationMs, seed, pace, processes = 4, keys = 4, patienceMs = PATIENCE_MS } = options;
   await using cluster = await startCluster({ nodes: 3, settings: SETTINGS });
   await cluster.createTopic(HISTORY_TOPIC, { partitions: keys, configs: { "min.insync.replicas": "2" } });
-  const counts = { sends: 0, polls: 0, commits: 0, aborts: 0, errors: 0, kills: 0 };
+  const counts = { sends: 0, polls: 0, commits: 0, aborts: 0, errors: 0, kills: 0, pauses: 0, cuts: 0 };
   const history: Operation[] = [];
   const startedMs = performance.now();
   const nowMs = () => performance.now() - startedMs;
