@@ -5,9 +5,8 @@ import { BatchIterator } from "../../protocol/records/batch-iterator.ts";
 import type { AbortedTransaction } from "../partition-log.ts";
 
 /**
- * Differs from Kafka: the aborted transactions of a Fetch stand in the order in which their records come in it, and of several, those
- * that were under way before it are left out when none of their records comes; kafkajs steps into one transaction a record, in the
- * order of the list, and otherwise gives its user what was aborted.
+ * Differs from Kafka: the aborted transactions of a Fetch stand in the order in which they come in it, not in that of their ends;
+ * kafkajs steps into one transaction a record, in the order of the list, and otherwise gives its user what was aborted.
  *
  * @param offset where the read begins.
  */
@@ -18,22 +17,20 @@ export function inOrderOfRecords(
 ): AbortedTransaction[] {
   const underWay = new Set<number>();
   for (const { producerId, firstOffset } of found) if (firstOffset < offset) underWay.add(producerId);
-  const only = ({ producerId, firstOffset }: AbortedTransaction) => ({ producerId, firstOffset });
-  if (found.length < 2) return found.map(only);
-  const firstRecords = underWay.size === 0 ? NONE : firstRecordsOf(underWay, offset, pieces);
-  const placed = found.flatMap((transaction) => {
-    const { producerId, firstOffset } = transaction;
-    const at = firstOffset < offset ? firstRecords.get(producerId) : firstOffset;
-    return at === undefined ? [] : [{ at, transaction }];
+  const needsPlaces = found.length > 1 && underWay.size > 0;
+  const firstBatches = needsPlaces ? firstBatchesOf(underWay, offset, pieces) : NONE;
+  const placed = found.map(({ producerId, firstOffset }) => {
+    const at = firstOffset < offset ? (firstBatches.get(producerId) ?? Number.POSITIVE_INFINITY) : firstOffset;
+    return { at, transaction: { producerId, firstOffset } };
   });
-  placed.sort((a, b) => a.at - b.at);
-  return placed.map(({ transaction }) => only(transaction));
+  placed.sort((a, b) => (a.at === b.at ? 0 : a.at - b.at));
+  return placed.map(({ transaction }) => transaction);
 }
 
 const NONE: ReadonlyMap<number, number> = new Map();
 
-/** By producer, the offset of the first batch of records that the read has of it before it ends a transaction. */
-function firstRecordsOf(
+/** By producer, where the read has the first of it: a record, or the marker of a transaction whose records are all before. */
+function firstBatchesOf(
   producerIds: ReadonlySet<number>,
   offset: number,
   pieces: readonly Buffer[],
@@ -41,12 +38,9 @@ function firstRecordsOf(
   const first = new Map<number, number>();
   const wanted = new Set(producerIds);
   for (const piece of pieces) {
-    for (const batch of new BatchIterator(piece)) {
+    for (const { producerId, baseOffset } of new BatchIterator(piece)) {
       if (wanted.size === 0) return first;
-      const { producerId } = batch;
-      if (!wanted.has(producerId)) continue;
-      wanted.delete(producerId);
-      if (!batch.isControl) first.set(producerId, Math.max(offset, batch.baseOffset));
+      if (wanted.delete(producerId)) first.set(producerId, Math.max(offset, baseOffset));
     }
   }
   return first;

@@ -138,6 +138,22 @@ describe("kafkajs, three nodes", () => {
     expect((await read(cluster, "t", partition)).lastStableOffset).toBe(2);
   });
 
+  test("R124: the next leader of a partition holds back what is open", async () => {
+    await using cluster = await startCluster({ nodes: 3, settings: SETTINGS });
+    await cluster.createTopic("t", { configs: { "min.insync.replicas": "2" } });
+    await using clients = new Clients(cluster);
+    const producer = await clients.producer("x");
+    const transaction = await producer.transaction();
+    await transaction.send({ topic: "t", messages: [{ value: "v" }] });
+    const leader = cluster.leaderOf("t", 0);
+    await cluster.node(leader).kill();
+    await cluster.waitUntil.leaderChanged("t", 0, { from: leader });
+    const opened = await readUntil(cluster, "t", 0, []);
+    expect([opened, (await read(cluster, "t")).lastStableOffset]).toEqual([[], 0]);
+    await transaction.commit();
+    expect(await readUntil(cluster, "t", 0, ["v"])).toEqual(["v"]);
+  });
+
   test("R140, V12: consume, transform, produce: each record once, in order, whoever is killed", async () => {
     await using cluster = await startCluster({ nodes: 3, settings: SETTINGS });
     const configs = { "min.insync.replicas": "2" };

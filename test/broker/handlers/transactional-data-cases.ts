@@ -213,6 +213,26 @@ export function transactionalDataCases(planeOf: () => DataPlane): void {
     expect((await producer.fetch(topic, 1)).values).toEqual(["a", "b"]);
   });
 
+  test("B92: two abort markers in a row end one transaction, and nothing of the next", async () => {
+    using producer = await begin();
+    const topic = await topicOf();
+    await producer.add(topic);
+    await producer.produce(topic, ["aborted"]);
+    const { producerId, producerEpoch } = producer;
+    const marker = {
+      ...{ producerId, producerEpoch, transactionResult: false, coordinatorEpoch: 0, transactionVersion: 0 },
+      topics: [{ name: topic, partitionIndexes: [0] }],
+    };
+    expect([await producer.writeMarkers(marker), await producer.writeMarkers(marker)]).toEqual([NONE, NONE]);
+    await producer.ended(false, 4);
+    await producer.settled(async () => (await producer.add(topic))[0] ?? NONE);
+    await producer.produce(topic, ["committed"]);
+    await producer.ended(true, 4);
+    const { values, abortedTransactions, lastStableOffset, highWatermark } = await producer.fetch(topic, 1);
+    expect([values, abortedTransactions]).toEqual([["committed"], [{ producerId, firstOffset: 0 }]]);
+    expect([lastStableOffset, highWatermark]).toEqual([6, 6]);
+  });
+
   test("R127: a transaction that takes too long is aborted, and its producer is fenced", async () => {
     using producer = await WireTransaction.open(planeOf());
     await producer.init({ transactionTimeoutMs: 100 });

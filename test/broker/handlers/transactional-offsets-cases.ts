@@ -50,7 +50,7 @@ export function transactionalOffsetCases(planeOf: () => DataPlane): void {
     expect(await code({ memberId: "nobody", generationId: 1 })).toBe(UNKNOWN_MEMBER_ID);
   });
 
-  test("R130: offsets of an open transaction are seen by nobody, and stable answers wait for its end", async () => {
+  test("R130, R131: offsets of an open transaction are seen by nobody, and stable answers wait for its end", async () => {
     using producer = await begin();
     const [topic, group] = [await topicOf(), freshName("group")];
     const offset = (requireStable: boolean) => producer.committedOffset(group, topic, requireStable);

@@ -16,10 +16,10 @@ import { describeWith } from "../support/toolchain.ts";
 
 const SOURCE = fileURLToPath(new URL("../clients/StreamsExactlyOnce.java", import.meta.url));
 const PARTITIONS = 3;
-const ROUNDS = 12;
-const PER_ROUND = 60;
+const ROUNDS = 9;
+const PER_ROUND = 40;
 const TEST_MS = 280_000;
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 60_000;
 const WORDS = ["red", "green", "blue", "cyan", "pink"];
 
 /** A Streams application, until it is stopped. */

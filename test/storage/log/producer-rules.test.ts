@@ -161,6 +161,21 @@ describe("idempotence", () => {
     await log.close();
   });
 
+  it("R139: a marker keeps its producer known as a record does", async () => {
+    const around = surroundings();
+    const log = await openLog(around);
+    appendTransactional(log, 1, 0, 0);
+    around.clock.advance(86_400_000 - 1);
+    appendMarker(log, true, 1, 0);
+    around.clock.advance(86_400_000 - 1);
+    log.expireProducers();
+    expect(log.producers().map((producer) => producer.producerId)).toEqual([1]);
+    around.clock.advance(1);
+    log.expireProducers();
+    expect(log.producers()).toEqual([]);
+    await log.close();
+  });
+
   it("R103: a flood of producers leaves the busiest", async () => {
     const around = surroundings({ maxProducers: 1000 });
     const log = await openLog(around);
