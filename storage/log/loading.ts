@@ -123,6 +123,6 @@ function loadProducers(state: LogState): void {
     producers.clear(logEndOffset);
     return;
   }
-  loadSnapshot(producers, snapshots, logStartOffset, logEndOffset, nowMs);
+  loadSnapshot(producers, snapshots, segments, logStartOffset, logEndOffset, nowMs);
   replayProducers(producers, segments, logEndOffset, nowMs);
 }

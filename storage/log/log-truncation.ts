@@ -91,7 +91,7 @@ export class LogTruncation {
       return;
     }
     const nowMs = around.clock.monotonicMs();
-    loadSnapshot(producers, snapshots, logStartOffset, endOffset, nowMs);
+    loadSnapshot(producers, snapshots, segments, logStartOffset, endOffset, nowMs);
     replayProducers(producers, segments, endOffset, nowMs);
   }
 }

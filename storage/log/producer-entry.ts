@@ -63,6 +63,15 @@ export class ProducerEntry {
     this.lastTimestamp = batch.timestamp;
   }
 
+  /** Takes in those of the batches that come before what is known, as far as the window goes. */
+  recall(batches: readonly StoredBatch[]): void {
+    const [first] = this.batches;
+    if (first === undefined) return;
+    const earlier = batches.filter(({ lastOffset }) => lastOffset < first.lastOffset);
+    const room = WINDOW - this.batches.length;
+    if (room > 0) this.batches.unshift(...earlier.slice(-room));
+  }
+
   /** A new epoch begins with no batch. */
   moveTo(producerEpoch: number): void {
     if (producerEpoch === this.producerEpoch) return;

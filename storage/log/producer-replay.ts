@@ -4,22 +4,28 @@
  * Synchronous: a flush takes a snapshot often enough (see LogFlush) that little is left to walk.
  */
 import { HeaderScan } from "./header-scan.ts";
+import { recallBatches } from "./producer-recall.ts";
 import type { ProducerSnapshots } from "./producer-snapshots.ts";
 import type { ProducerState } from "./producer-state.ts";
 import type { SegmentList } from "./segment-list.ts";
 
-/** Loads the newest snapshot in [from, to]; without one the state is empty as of `from`. */
+/** Loads the newest snapshot in [from, to] and what the segments add to it; without one the state is empty as of `from`. */
 export function loadSnapshot(
   state: ProducerState,
   snapshots: ProducerSnapshots,
+  segments: SegmentList,
   from: number,
   to: number,
   nowMs: number,
 ): void {
   snapshots.keepBetween(from, to);
   const newest = snapshots.readNewest(nowMs);
-  if (newest === undefined) state.clear(from);
-  else state.load(newest.entries, newest.endOffset);
+  if (newest === undefined) {
+    state.clear(from);
+    return;
+  }
+  state.load(newest.entries, newest.endOffset);
+  recallBatches(state, segments);
 }
 
 /** Applies what the segments hold from the state's end offset to `to`. */

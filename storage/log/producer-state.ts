@@ -176,6 +176,17 @@ export class ProducerState {
     for (const entry of open) this.transactions.open(entry.producerId, entry.transactionFirstOffset);
   }
 
+  /** Whether the newest batch of the producer is of this epoch. */
+  knows(producerId: number, producerEpoch: number): boolean {
+    const entry = this.producers.get(producerId);
+    return entry !== undefined && entry.producerEpoch === producerEpoch && entry.batches.length > 0;
+  }
+
+  /** Batches of the producer's epoch that the log holds, in order; those before what is known of it are taken in. */
+  recall(producerId: number, batches: readonly StoredBatch[]): void {
+    this.producers.get(producerId)?.recall(batches);
+  }
+
   clear(endOffset: number): void {
     this.producers.clear();
     this.transactions.clear();

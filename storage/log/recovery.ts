@@ -33,7 +33,7 @@ export async function recoverSegments(state: LogState, recoveryPoint: number, lo
   let index = Math.max(0, segments.floorIndex(recoveryPoint));
   let start = startOfScan(segments.all[index] as Segment, recoveryPoint);
   const epochsBefore = state.epochs.all;
-  loadSnapshot(producers, snapshots, logStartOffset, start.offset, nowMs);
+  loadSnapshot(producers, snapshots, segments, logStartOffset, start.offset, nowMs);
   replayProducers(producers, segments, start.offset, nowMs);
   for (let segment = segments.at(index); segment !== undefined; segment = segments.at(++index)) {
     if (segment.baseOffset < start.offset && start.position === 0) {

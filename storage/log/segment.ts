@@ -185,6 +185,14 @@ export class Segment {
     return this.offsetIndex.lookup(offset).position;
   }
 
+  /** Position of the batch so many index entries before the end, of the first one when there are fewer; undefined when the index lies. */
+  tailStart(entryCount: number): number | undefined {
+    const { offsetIndex } = this;
+    if (!offsetIndex.entries.isSound) return undefined;
+    const found = offsetIndex.at(offsetIndex.entries.count - entryCount);
+    return this.confirms(found) ? found.position : undefined;
+  }
+
   /** Position from which the first record at or behind `offset` with a timestamp at or above is found by going on. */
   startForTimestamp(timestamp: number, offset: number): number {
     this.checkIndexes();

@@ -118,13 +118,13 @@ export class SimulatedConnection implements Connection {
     this.die(undefined);
   }
 
-  /** The connection breaks under both ends: each learns of it, a while apart. What was on the way is lost. */
+  /** The connection breaks under both ends: each learns of it, a while apart, or once the way is open. What was on the way is lost. */
   break(): void {
     for (const end of [this, this.peer] as const) {
       if (end.gone) continue;
       end.arriving.length = 0;
       end.arrivingBytes = 0;
-      end.arriveEnding("reset");
+      end.arrive({ bytes: NOTHING, taken: 0, arrivesMs: end.peer.arrivalMs(), ending: "reset" });
     }
   }
 

@@ -185,6 +185,20 @@ describe("what a simulated network can do besides", () => {
     expect(network.losses).toBe(1);
   });
 
+  test("a connection that breaks over a cut ends once that heals: what comes after what was lost is never read", async () => {
+    const { here, there, links, scheduler, network } = await pairOf();
+    here.connection.write([Buffer.from("one")]);
+    await scheduler.advance(100);
+    links.cut("a", "b");
+    here.connection.write([Buffer.from("two")]);
+    network.breakBetween("a", "b");
+    here.connection.write([Buffer.from("three")]);
+    await scheduler.advance(1000);
+    links.healAll();
+    await scheduler.advance(1000);
+    expect([there.text, there.endings]).toEqual(["one", ["reset"]]);
+  });
+
   test("a window that is full holds back the sender until the other end has read", async () => {
     const { here, there, scheduler } = await pairOf({ windowBytes: 1000 });
     there.goOn = false;

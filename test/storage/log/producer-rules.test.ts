@@ -116,6 +116,27 @@ describe("idempotence", () => {
     await again.close();
   });
 
+  it("R99: so it does after an orderly stop and after a cut, though a snapshot has the last batch only", async () => {
+    const around = surroundings();
+    const config = { segmentBytes: 700, indexIntervalBytes: 100 };
+    const log = await openLog(around, { config });
+    for (let i = 0; i < 20; i++) {
+      sent(log, 1, 0, i);
+      sent(log, 2, 0, 2 * i, 2);
+    }
+    const again = await reopenAfterClose(around, log, { config });
+    for (let i = 15; i < 20; i++) {
+      expect(sent(again, 1, 0, i)).toMatchObject({ baseOffset: 3 * i, duplicate: true });
+      expect(sent(again, 2, 0, 2 * i, 2)).toMatchObject({ baseOffset: 3 * i + 1, duplicate: true });
+    }
+    expect(await codeOf(() => sent(again, 1, 0, 14))).toBe(OUT_OF_ORDER);
+    again.truncateTo(48);
+    for (let i = 11; i < 16; i++) expect(sent(again, 1, 0, i)).toMatchObject({ baseOffset: 3 * i, duplicate: true });
+    expect(await codeOf(() => sent(again, 1, 0, 17))).toBe(OUT_OF_ORDER);
+    expect(sent(again, 1, 0, 16).baseOffset).toBe(48);
+    await again.close();
+  });
+
   it("R100: a follower takes gaps and unknown producers", async () => {
     const log = await openLog(surroundings());
     for (const [offset, sequence] of [

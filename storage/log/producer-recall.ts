@@ -1,0 +1,53 @@
+/**
+ * Reads from a log's end what a producer snapshot leaves out: it has the last batch of each producer, and a retry may be of one of
+ * the four before.
+ *
+ * Owns: how far back is looked, which bounds what opening a log costs. Leaves to ProducerEntry: the window.
+ */
+import { HeaderScan } from "./header-scan.ts";
+import type { StoredBatch } from "./producer-entry.ts";
+import type { ProducerState } from "./producer-state.ts";
+import type { Segment } from "./segment.ts";
+import type { SegmentList } from "./segment-list.ts";
+
+/** Index entries from the end to where the walk begins: as many batches, or as many times index.interval.bytes of small ones. */
+const ENTRIES_BACK = 16;
+/** More than so many of the largest batches: the index has lost entries, and a walk would take long. */
+const MAX_WALK_BYTES = 32 * 1024 * 1024;
+
+/**
+ * Gives the producers that a snapshot knew the batches before their last one, as far as they lie near its end.
+ *
+ * Differs from Kafka: after a restart or a truncation a retry of any of a producer's last five batches is known as such, while Kafka
+ * then knows the last one only and refuses the others as out of order.
+ */
+export function recallBatches(state: ProducerState, segments: SegmentList): void {
+  if (state.isEmpty) return;
+  const found = new Map<number, StoredBatch[]>();
+  for (const { segment, position } of startsOf(segments, state.endOffset)) {
+    const scan = HeaderScan.lookup(segment.log, position, segment.sizeBytes);
+    for (let batch = scan.next(); batch !== undefined && batch.baseOffset < state.endOffset; batch = scan.next()) {
+      const { producerId, producerEpoch, lastSequence, lastOffset, lastOffsetDelta, maxTimestamp } = batch;
+      if (producerId < 0 || batch.isControl || !state.knows(producerId, producerEpoch)) continue;
+      const stored = { lastSequence, lastOffset, offsetDelta: lastOffsetDelta, timestamp: maxTimestamp };
+      const batches = found.get(producerId);
+      if (batches === undefined) found.set(producerId, [stored]);
+      else batches.push(stored);
+    }
+  }
+  for (const [producerId, batches] of found) state.recall(producerId, batches);
+}
+
+/** Where to walk from, in order: within the segment that ends at the offset, and in the one before it when that is short. */
+function startsOf(segments: SegmentList, endOffset: number): { segment: Segment; position: number }[] {
+  const starts: { segment: Segment; position: number }[] = [];
+  const index = segments.floorIndex(endOffset - 1);
+  for (let at = index; at >= 0 && at > index - 2; at--) {
+    const segment = segments.at(at) as Segment;
+    const position = segment.sizeBytes === 0 ? undefined : segment.tailStart(ENTRIES_BACK);
+    if (position === undefined || segment.sizeBytes - position > MAX_WALK_BYTES) break;
+    starts.unshift({ segment, position });
+    if (position > 0) break;
+  }
+  return starts;
+}
