@@ -105,7 +105,7 @@ export class PartitionAudit {
   /** V18: whoever may be elected has what is committed. @param counts whether the node's registration is of its present life. */
   checkCandidates(counts: (nodeId: number) => boolean): void {
     const { image } = this;
-    if (image === undefined || this.wasUnclean || this.lossIsExcused) return;
+    if (image === undefined || this.wasUnclean || this.mayLose(image.leaderEpoch)) return;
     for (const id of [...image.inSyncReplicas, ...image.eligibleLeaderReplicas]) {
       const shadow = this.shadows.get(id);
       if (shadow === undefined ? this.committedEnd <= this.startOffset : this.holdsAll(shadow)) {

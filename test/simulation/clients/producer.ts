@@ -54,6 +54,8 @@ interface Batch extends SentBatch {
   readonly timestamps: readonly number[];
   bytes: Buffer;
   tries: number;
+  /** Among the batches of its partition, in the order in which they were first sent. */
+  place: number;
 }
 
 interface PartitionQueue {
@@ -61,6 +63,7 @@ interface PartitionQueue {
   readonly partition: number;
   waiting: Batch[];
   readonly inFlight: Batch[];
+  nextPlace: number;
   /** What its next batch will be of; older than the producer's own until nothing of the older one is in flight. */
   producerEpoch: number;
   nextSequence: number;
@@ -172,7 +175,7 @@ export class Producer {
     const values = Array.from({ length: count }, () => `${name}:${this.made++}`.padEnd(valueBytes, "."));
     const timestamps = values.map(() => clock.wallMs());
     const sent = { producer: name, topic: topic.name, topicId: topic.id, partition, values, acks, idempotent };
-    const batch: Batch = { ...sent, sequence: undefined, timestamps, bytes: NO_BYTES, tries: 0 };
+    const batch: Batch = { ...sent, sequence: undefined, timestamps, bytes: NO_BYTES, tries: 0, place: -1 };
     this.witness.ledger.batchMade(batch);
     queue.waiting.push(batch);
     this.pump();
@@ -183,7 +186,7 @@ export class Producer {
     let queue = this.queues.get(key);
     if (queue === undefined) {
       queue = {
-        ...{ topic, partition, waiting: [], inFlight: [], retryAtMs: 0 },
+        ...{ topic, partition, waiting: [], inFlight: [], nextPlace: 0, retryAtMs: 0 },
         ...{ producerEpoch: this.producerEpoch, nextSequence: 0, expectedSequence: 0 },
       };
       this.queues.set(key, queue);
@@ -232,8 +235,8 @@ export class Producer {
       }
       // A batch that is tried again waits for those before it, or it would come out of order.
       if (queue.inFlight.length > 0 && batch.tries > 0) continue;
-      // A broker knows a producer's last five batches: no more may be undecided, at old leaders and the new one together.
-      if (queue.inFlight.length >= this.options.maxInFlight) continue;
+      // A broker knows a producer's last five batches: no batch is sent that would push one out which is not decided yet.
+      if (batch.tries === 0 && queue.nextPlace - placeOfFirst(queue) >= this.options.maxInFlight) continue;
       const leader = this.client.topics.get(queue.topic.name)?.partitions[queue.partition]?.leader ?? -1;
       if (this.client.brokerAt(leader) === undefined) {
         this.client.refresh();
@@ -252,7 +255,7 @@ export class Producer {
     for (const queue of queues) {
       const batch = queue.waiting.shift() as Batch;
       this.encode(queue, batch);
-      batch.tries++;
+      if (batch.tries++ === 0) batch.place = queue.nextPlace++;
       queue.inFlight.push(batch);
       const { topic, partition } = queue;
       let data = topicData.find(({ topicId }) => topicId === topic.id);
@@ -420,6 +423,11 @@ export class Producer {
         },
       );
   }
+}
+
+/** Of the batches that are in flight the one that was sent first. */
+function placeOfFirst({ inFlight, nextPlace }: PartitionQueue): number {
+  return inFlight.reduce((first, { place }) => Math.min(first, place), nextPlace);
 }
 
 const NO_BYTES = Buffer.alloc(0);
