@@ -339,7 +339,9 @@ export class Producer {
     if (errorCode === ErrorCode.NONE || errorCode === ErrorCode.DUPLICATE_SEQUENCE_NUMBER) {
       removeFrom(queue.inFlight, batch);
       if (batch.sequence !== undefined) {
-        queue.expectedSequence = addToSequence(batch.sequence.baseSequence, batch.values.length);
+        // A retry of an earlier batch may be answered after later ones.
+        const next = addToSequence(batch.sequence.baseSequence, batch.values.length);
+        queue.expectedSequence = Math.max(queue.expectedSequence, next);
       }
       const isKnown = errorCode === ErrorCode.NONE;
       this.witness.acknowledged(batch, isKnown ? baseOffset : -1, batch.sequence);
