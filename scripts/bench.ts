@@ -22,7 +22,14 @@ const THEMES: ReadonlyMap<string, readonly Measurement[]> = new Map([
       { module: "startup", name: "benchStartup" },
     ],
   ],
-  ["log", [{ module: "log", name: "benchLog" }]],
+  [
+    "log",
+    [
+      { module: "log", name: "benchLog" },
+      { module: "turns", name: "benchTurns" },
+      { module: "log-recovery", name: "benchLogRecovery" },
+    ],
+  ],
   ["kafka", [{ module: "kafka", name: "benchKafka" }]],
   ["cluster", [{ module: "cluster", name: "benchCluster" }]],
   ["groups", [{ module: "groups", name: "benchGroups" }]],

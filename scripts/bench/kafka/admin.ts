@@ -18,9 +18,11 @@ export async function createTopic(
   name: string,
   numPartitions: number,
   replicationFactor: number,
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   using asker = await WireAsker.open(addressOf(bootstrap));
-  const configs = replicationFactor > 1 ? [{ name: "min.insync.replicas", value: "2" }] : [];
+  const all = { ...(replicationFactor > 1 ? { "min.insync.replicas": "2" } : {}), ...settings };
+  const configs = Object.entries(all).map(([key, value]) => ({ name: key, value }));
   const made = await asker.ask(
     CreateTopics,
     7,
