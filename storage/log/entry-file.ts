@@ -1,8 +1,8 @@
 /**
  * A file of sorted entries of one size: an offset index or a time index.
  *
- * Owns: which entries are still in memory (they are written a page at a time, and at the latest on a roll or a close: what a
- * crash loses is rebuilt), and the search. Leaves to OffsetIndex and TimeIndex: what is in an entry.
+ * Owns: which entries are still in memory (they are written a page at a time, and at the latest with a flush, a roll or a close:
+ * what a crash loses is rebuilt), and the search. Leaves to OffsetIndex and TimeIndex: what is in an entry.
  * Invariant: entries on the disk come before those in memory; a file that was not opened yet costs no handle.
  */
 import type { DiskFile } from "../disk.ts";

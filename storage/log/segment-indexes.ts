@@ -101,6 +101,12 @@ export class SegmentIndexes {
     this.time.entries.seal();
   }
 
+  /** Hands the entries in memory to the operating system. */
+  write(): void {
+    this.offset.entries.write();
+    this.time.entries.write();
+  }
+
   async sync(): Promise<void> {
     await this.offset.entries.sync();
     await this.time.entries.sync();

@@ -293,8 +293,12 @@ export class Segment {
     this.needsSync = true;
   }
 
-  /** Batches, and what cannot be made anew from them alone, are on the device when it resolves. */
+  /**
+   * Batches, and what cannot be made anew from them alone, are on the device when it resolves. Index entries are with the operating
+   * system: what reads on from there after a kill finds its place with them.
+   */
   async syncBatches(): Promise<void> {
+    this.indexes.write();
     if (this.needsSync) {
       this.needsSync = false;
       await this.log.sync();

@@ -229,6 +229,21 @@ describe("after a kill", () => {
     await again.close();
   });
 
+  it("what a flush brought to the device is not read again after a kill, however far apart its batches start", async () => {
+    const around = surroundings({ tailBytes: 0 });
+    let log = await openLog(around);
+    const large = () => batchOfSize(900_000);
+    for (let i = 0; i < 20; i++) append(log, large());
+    await log.flush();
+    for (let i = 0; i < 2; i++) append(log, large());
+    const bytes = around.disk.readFile(LOG);
+    bytes.writeUInt8(bytes.readUInt8(500_000) ^ 1, 500_000);
+    around.disk.writeFile(LOG, bytes);
+    log = await reopenAfterKill(around, log);
+    expect([log.logEndOffset, log.recoveryPoint]).toEqual([22, 20]);
+    log.abandon();
+  });
+
   it("R78: a recovery point beyond the log, within a batch, or below its start is no harm", async () => {
     for (const recoveryPoint of [0, 1, 3, 5, 6, 7, 1000]) {
       const around = surroundings();
