@@ -1,8 +1,8 @@
 /**
  * Brings what was appended to the device while nobody waits for it, so that little is scanned after a crash.
  *
- * Owns: when a log is flushed: with 64 MiB or a second of unsynced bytes, or when the node has too many. Leaves to LogFlush:
- * what a flush is; to LogDirectories: writing down the recovery points.
+ * Owns: when a log is flushed: with 64 MiB or a second of unsynced bytes, or flush.ms where that is less, or when the node has too
+ * many. Leaves to LogFlush: what a flush is, and flush.messages; to LogDirectories: writing down the recovery points.
  * Differs from Kafka: which leaves it to the operating system, and moves the recovery point on a roll only.
  */
 
@@ -15,6 +15,7 @@ export interface FlushableLog {
   readonly offline: boolean;
   readonly unsyncedBytes: number;
   readonly unsyncedSinceMs: number | undefined;
+  readonly config: { readonly flushMs: number };
   onUnsynced: (() => void) | undefined;
   flush(): Promise<void>;
 }
@@ -47,6 +48,7 @@ export class BackgroundFlush<L extends FlushableLog> {
   /** Of the last look; the next to be flushed stands last. */
   private readonly due: L[] = [];
   private timer: Timer | undefined;
+  private nextLookMs = 0;
   private stopped = false;
 
   /** @param flushed called when a flush has ended well, with the bytes it brought to the device. */
@@ -76,7 +78,15 @@ export class BackgroundFlush<L extends FlushableLog> {
   private add(log: L): void {
     if (this.stopped) return;
     this.unsynced.add(log);
-    this.timer ??= this.clock.after(LOOK_EVERY_MS, () => this.look());
+    this.lookWithin(Math.min(LOOK_EVERY_MS, log.config.flushMs));
+  }
+
+  private lookWithin(delayMs: number): void {
+    const dueMs = this.clock.monotonicMs() + delayMs;
+    if (this.timer !== undefined && this.nextLookMs <= dueMs) return;
+    this.timer?.cancel();
+    this.nextLookMs = dueMs;
+    this.timer = this.clock.after(delayMs, () => this.look());
   }
 
   private look(): void {
@@ -84,16 +94,25 @@ export class BackgroundFlush<L extends FlushableLog> {
     const { logBytes, logMs, nodeBytes } = this.limits;
     const nowMs = this.clock.monotonicMs();
     let totalBytes = 0;
+    let nextMs = LOOK_EVERY_MS;
     this.due.length = 0;
     for (const log of this.unsynced) {
       const bytes = log.unsyncedBytes;
-      if (log.offline || bytes === 0) this.unsynced.delete(log);
-      else if (bytes >= logBytes || nowMs - (log.unsyncedSinceMs ?? nowMs) >= logMs) this.due.push(log);
-      else totalBytes += bytes;
+      if (log.offline || bytes === 0) {
+        this.unsynced.delete(log);
+        continue;
+      }
+      const leftMs = Math.min(logMs, log.config.flushMs) - (nowMs - (log.unsyncedSinceMs ?? nowMs));
+      if (bytes >= logBytes || leftMs <= 0) {
+        this.due.push(log);
+      } else {
+        totalBytes += bytes;
+        nextMs = Math.min(nextMs, Math.ceil(leftMs));
+      }
     }
     if (totalBytes > nodeBytes) this.makeLargestDue(totalBytes - nodeBytes);
     while (this.flushing.size < MAX_FLUSHES && this.startNext());
-    if (this.unsynced.size > 0) this.timer = this.clock.after(LOOK_EVERY_MS, () => this.look());
+    if (this.unsynced.size > 0) this.lookWithin(nextMs);
   }
 
   /** The largest free most. */

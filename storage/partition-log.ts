@@ -122,8 +122,13 @@ export interface PartitionLog {
 
   readonly logStartOffset: number;
   readonly logEndOffset: number;
-  /** Exclusive end of what is on the device; with flush.messages=1 what counts toward the high watermark. */
+  /** Exclusive end of what is on the device. */
   readonly syncedEndOffset: number;
+  /**
+   * Exclusive end of what may be acknowledged and counts toward the high watermark: everything, until flush.messages records are
+   * not on the device; then what is. flush() moves it on.
+   */
+  readonly countedEndOffset: number;
   readonly highWatermark: number;
   /** First offset of the earliest undecided transaction, at most the high watermark. */
   readonly lastStableOffset: number;

@@ -35,7 +35,7 @@ interface ProduceStep {
   prepared: PreparedAppend | undefined;
   /** Of a batch that begins a transaction here: the coordinator knows of it. */
   verification: TransactionVerification | undefined;
-  /** Appended with acks=all: what it waits for. */
+  /** Appended, and not to be acknowledged before something has happened. */
   pending: PendingAppend | undefined;
   readonly answer: Mutable<PartitionAnswer>;
 }
@@ -179,7 +179,7 @@ function keepBeyondTurn(steps: readonly ProduceStep[], { frame }: RequestContext
   return () => {};
 }
 
-/** Appends what passed, in order, and answers: at once, or with acks=all when it is replicated. */
+/** Appends what passed, in order, and answers: at once, or when it is replicated (acks=all) or on the device (flush.messages). */
 function appendAndAnswer(
   request: ProduceRequest,
   steps: readonly ProduceStep[],
@@ -187,7 +187,7 @@ function appendAndAnswer(
 ): Answer<ProduceResponse> {
   const pending: PendingAppend[] = [];
   for (const step of steps) append(step, request, pending, context);
-  if (request.acks !== -1 || pending.length === 0) return respond(request, steps, context);
+  if (pending.length === 0) return respond(request, steps, context);
   const finished = (): ReturnType<typeof respond> => {
     for (const step of steps) finish(step, context);
     return respond(request, steps, context);
@@ -210,16 +210,18 @@ function append(step: ProduceStep, request: ProduceRequest, pending: PendingAppe
     answer.baseOffset = result.baseOffset;
     answer.logAppendTimeMs = result.logAppendTimeMs;
     answer.logStartOffset = result.logStartOffset;
-    if (request.acks !== -1) return;
+    const { acks } = request;
+    const requiredOffset = result.lastOffset + 1;
+    if (acks === 0 || (acks === 1 && partition.log.countedEndOffset >= requiredOffset)) return;
     const { tenure } = partition;
-    step.pending = { partition, tenure, requiredOffset: result.lastOffset + 1, errorCode: undefined };
+    step.pending = { partition, tenure, requiredOffset, thisReplicaOnly: acks === 1, errorCode: undefined };
     pending.push(step.pending);
   } catch (error) {
     fail(step, error, context);
   }
 }
 
-/** An acks=all append has its outcome; the assigned offset is told even when it timed out. */
+/** An append that waited has its outcome; the assigned offset is told even when it timed out. */
 function finish(step: ProduceStep, context: RequestContext): void {
   const errorCode = step.pending?.errorCode;
   if (errorCode !== undefined && errorCode !== ErrorCode.NONE) {

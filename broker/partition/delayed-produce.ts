@@ -1,5 +1,6 @@
 /**
- * An acks=all Produce that waits until every in-sync replica has what it appended, or until its time is up.
+ * A Produce that waits until what it appended may be acknowledged, or until its time is up: with acks=all until every in-sync replica
+ * has it, with acks=1 until this one counts it, which flush.messages puts off until it is on the device.
  *
  * Invariant: each partition is settled once; what was appended stays appended whatever the answer says.
  */
@@ -13,8 +14,10 @@ export interface PendingAppend {
   readonly partition: Partition;
   /** The partition's tenure it was appended in: as long as that lasts it is where it was put, whatever the leader epoch. */
   readonly tenure: number;
-  /** The high watermark it takes. */
+  /** The end offset it takes: the high watermark, or with acks=1 what this replica counts. */
   readonly requiredOffset: number;
+  /** acks=1: what others have does not matter. */
+  readonly thisReplicaOnly?: boolean;
   /** Set when it is settled. */
   errorCode: number | undefined;
 }
@@ -26,6 +29,8 @@ export function settle(pending: PendingAppend): boolean {
   const { leader } = partition;
   if (leader === undefined || partition.log.offline || partition.tenure !== pending.tenure) {
     pending.errorCode = partition.reasonNotLeading;
+  } else if (pending.thisReplicaOnly === true) {
+    if (partition.log.countedEndOffset >= pending.requiredOffset) pending.errorCode = ErrorCode.NONE;
   } else if (partition.log.highWatermark >= pending.requiredOffset) {
     const enough = leader.inSync.maximal.length >= partition.effectiveMinInSyncReplicas;
     pending.errorCode = enough ? ErrorCode.NONE : ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND;

@@ -112,7 +112,7 @@ export class Partition implements ChangingPartition {
       current.assign(image, nowMs);
     }
     this.around.observe?.(this, "isr");
-    this.maybeAdvanceHighWatermark();
+    this.count();
   }
 
   /**
@@ -183,23 +183,23 @@ export class Partition implements ChangingPartition {
     if (!result.duplicate) {
       this.appendedBytes += prepared.records.length;
       this.appendWatch.wake();
-      if (this.log.config.flushMessages === 1) this.countOnceSynced();
-      else this.maybeAdvanceHighWatermark();
+      this.count();
     }
     return result;
   }
 
-  /** With flush.messages=1 a record counts once it is on the device; appends meanwhile share the next sync. */
-  private countOnceSynced(): void {
-    this.log.flush().then(
-      () => this.maybeAdvanceHighWatermark(),
+  /** Counts what the log holds: at once, or with flush.messages once it is on the device; appends meanwhile share the next sync. */
+  private count(): void {
+    this.maybeAdvanceHighWatermark();
+    const { log } = this;
+    if (log.countedEndOffset === log.logEndOffset) return;
+    log.flush().then(
+      () => {
+        // Whoever waits for this replica alone (acks=1) does not wait for the high watermark.
+        if (!this.maybeAdvanceHighWatermark()) this.highWatermarkWatch.wake();
+      },
       () => this.resign(), // the log has taken itself offline and said so
     );
-  }
-
-  /** What this replica itself counts for: everything it has, or with flush.messages=1 what it has synced. */
-  get ownEndOffset(): number {
-    return this.log.config.flushMessages === 1 ? this.log.syncedEndOffset : this.log.logEndOffset;
   }
 
   /** Moves the high watermark as far as the replicas allow; true when it moved. */
@@ -207,7 +207,7 @@ export class Partition implements ChangingPartition {
     const leader = this.leaderState;
     if (leader === undefined || this.log.offline) return false;
     const candidate = leader.highWatermarkCandidate(
-      this.ownEndOffset,
+      this.log.countedEndOffset,
       this.minInSyncReplicas,
       this.around.clock.monotonicMs(),
       this.around.replicaLagTimeMaxMs,

@@ -189,13 +189,13 @@ export class ReplicaFetcher {
     return earliestMs;
   }
 
-  /** With flush.messages=1 a fetch tells the leader what is on our device: true when that has to be waited for. */
+  /** With flush.messages a fetch tells the leader what is on our device: true when that has to be waited for. */
   private syncFirst(): boolean {
     const syncs: Promise<void>[] = [];
     for (const key of this.changed) {
       const log = this.followed.get(key)?.partition.log;
-      if (log === undefined || log.offline || log.config.flushMessages !== 1) continue;
-      if (log.syncedEndOffset < log.logEndOffset) syncs.push(log.flush());
+      if (log === undefined || log.offline) continue;
+      if (log.countedEndOffset < log.logEndOffset) syncs.push(log.flush());
     }
     if (syncs.length === 0) return false;
     this.isSyncing = true;

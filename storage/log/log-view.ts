@@ -42,6 +42,11 @@ export abstract class LogView {
     return this.state.syncedEndOffset;
   }
 
+  get countedEndOffset(): number {
+    const { config, logEndOffset, syncedEndOffset } = this.state;
+    return logEndOffset - syncedEndOffset < config.flushMessages ? logEndOffset : syncedEndOffset;
+  }
+
   /** What lies below it is on the device, with everything that says what it means; a crash leaves the rest to be read again. */
   get recoveryPoint(): number {
     return this.state.recoveryPoint;

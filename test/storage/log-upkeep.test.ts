@@ -57,6 +57,25 @@ describe("from time to time", () => {
       logs.abandon();
     }));
 
+  test("flush.ms brings a log to the device before the second is over that others wait", () =>
+    onNode(async (bench) => {
+      bench.configs.set("hasty", { flushMs: 20 });
+      const logs = await bench.open();
+      const hasty = logs.obtain("hasty", 0, ID);
+      const other = logs.obtain("t", 0, ID);
+      put(other, "a");
+      await bench.wait(30);
+      put(hasty, "a");
+      await bench.wait(40);
+      put(hasty, "b");
+      expect([hasty.recoveryPoint, other.recoveryPoint]).toEqual([1, 0]);
+      await bench.wait(40);
+      expect([hasty.recoveryPoint, other.recoveryPoint]).toEqual([2, 0]);
+      await bench.wait(1500);
+      expect(other.recoveryPoint).toBe(1);
+      logs.abandon();
+    }));
+
   test("R102: producers expire when they are idle, never with an open transaction", () =>
     onNode(async (bench) => {
       const logs = await bench.open();

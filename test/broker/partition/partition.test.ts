@@ -24,9 +24,11 @@ function waitFor(
   world: PartitionWorld,
   requiredOffset: number,
   timeoutMs = 1000,
+  thisReplicaOnly = false,
 ): { readonly codes: (number | undefined)[]; cancel(): void } {
   const { partition } = world;
-  const pending: PendingAppend = { partition, tenure: partition.tenure, requiredOffset, errorCode: undefined };
+  const { tenure } = partition;
+  const pending: PendingAppend = { partition, tenure, requiredOffset, thisReplicaOnly, errorCode: undefined };
   const codes: (number | undefined)[] = [];
   const delayed = new DelayedProduce([pending], () => codes.push(pending.errorCode));
   delayed.start(world.clock, timeoutMs);
@@ -494,6 +496,45 @@ describe("a disk that takes its time, or fails", () => {
     world.fetched(2, 2);
     world.fetched(3, 2);
     expect(world.highWatermark).toBe(2);
+  });
+
+  test("with flush.messages=1 an acks=1 producer waits for this device, and for nobody else", async () => {
+    const { disk, syncs } = slowDisk();
+    const world = new PartitionWorld({ disk, config: { flushMessages: 1 } });
+    await sync(syncs);
+    world.append(["a"]);
+    const waiting = waitFor(world, 1, 60_000, true);
+    await endOfTurn();
+    expect(waiting.codes).toEqual([]);
+    await sync(syncs);
+    await endOfTurn();
+    expect(waiting.codes).toEqual([ErrorCode.NONE]);
+    expect(world.highWatermark).toBe(0);
+  });
+
+  test("with flush.messages=3 at most two records count that are not on the device", async () => {
+    const { disk, syncs } = slowDisk();
+    const world = new PartitionWorld({ disk, replicas: [1], config: { flushMessages: 3 } });
+    await sync(syncs);
+    world.append(["a", "b"]);
+    expect(world.highWatermark).toBe(2);
+    world.append(["c"]);
+    expect([world.highWatermark, world.log.countedEndOffset]).toEqual([2, 0]);
+    await sync(syncs);
+    expect([world.highWatermark, world.log.countedEndOffset]).toEqual([3, 3]);
+  });
+
+  test("with flush.messages=1 a leader that finds unsynced records brings them to its device by itself", async () => {
+    const { disk, syncs } = slowDisk();
+    const world = new PartitionWorld({ disk, replicas: [1], leader: 2 });
+    await sync(syncs);
+    world.partition.appendAsFollower(batchOf(["a"]), undefined, 0);
+    world.log.updateConfig({ ...world.log.config, flushMessages: 1 });
+    world.apply({ leader: 1, leaderEpoch: 1 });
+    await endOfTurn();
+    expect(world.highWatermark).toBe(0);
+    await sync(syncs);
+    expect(world.highWatermark).toBe(1);
   });
 
   test("R81: with flush.messages=1 a sync that fails ends the leading, and nobody is told that it worked", async () => {

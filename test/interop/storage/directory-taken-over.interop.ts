@@ -156,11 +156,9 @@ class Client implements Disposable {
   }
 
   async newProducer(): Promise<{ producerId: number; producerEpoch: number }> {
-    const { errorCode, producerId, producerEpoch } = await this.asker.ask(InitProducerId, 4, {
-      transactionalId: null,
-      transactionTimeoutMs: 1000,
-    });
-    expect(errorCode).toBe(0);
+    const { producerId, producerEpoch } = await untilServed(() =>
+      this.asker.ask(InitProducerId, 4, { transactionalId: null, transactionTimeoutMs: 1000 }),
+    );
     return { producerId, producerEpoch };
   }
 
