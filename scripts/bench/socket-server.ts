@@ -1,10 +1,14 @@
 /**
- * The servers that sockets.ts compares, one to a process: ours (frames, dispatch, stubs for handlers) and two bare ones.
+ * The servers that sockets.ts compares, one to a process: ours (frames, dispatch, stubs for handlers), a whole broker, and two bare
+ * ones.
  *
  * The bare echo sends back what comes. The bare sink knows frames only as sizes: it counts bytes, and answers each whole frame
  * with a given number of bytes. What is left out of both is all that a broker must do besides.
  */
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Dispatcher } from "../../broker/dispatch/dispatcher.ts";
 import type { RequestInfo } from "../../broker/dispatch/handler.ts";
 import { HandlerTable, serve } from "../../broker/dispatch/handler-table.ts";
@@ -13,6 +17,7 @@ import { NodeNetwork } from "../../broker/network/node-network.ts";
 import { DEFAULT_REQUEST_LIMITS } from "../../broker/network/request-limits.ts";
 import { RequestListener } from "../../broker/network/request-listener.ts";
 import { RequestMemory } from "../../broker/network/request-memory.ts";
+import { startCluster } from "../../cluster/start-cluster.ts";
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { Heartbeat } from "../../protocol/messages/classic-group.ts";
 import { Fetch } from "../../protocol/messages/fetch.ts";
@@ -64,6 +69,15 @@ async function startOurs(): Promise<number> {
   return address?.port ?? 0;
 }
 
+/** One node with its data on the disk, and a topic with one partition. */
+async function startBroker(): Promise<number> {
+  const dataDirectory = mkdtempSync(join(tmpdir(), "odradek-sockets-"));
+  process.on("exit", () => rmSync(dataDirectory, { recursive: true, force: true }));
+  const cluster = await startCluster({ nodes: 1, dataDirectory });
+  await cluster.createTopic("topic", { partitions: 1, replicationFactor: 1 });
+  return Number(cluster.bootstrapServers.split(":").at(-1));
+}
+
 function startEcho(): Promise<number> {
   return listening(
     createServer({ noDelay: true }, (socket) => {
@@ -111,7 +125,13 @@ async function listening(server: Server): Promise<number> {
 
 /** Ports of the servers by name, sent to the parent; CPU microseconds used so far, on request. */
 const name = process.argv[2];
-const port = await (name === "ours" ? startOurs() : name === "echo" ? startEcho() : startSink(Number(process.argv[3])));
+const starts: Readonly<Record<string, () => Promise<number>>> = {
+  ours: startOurs,
+  broker: startBroker,
+  echo: startEcho,
+  sink: () => startSink(Number(process.argv[3])),
+};
+const port = await starts[name ?? ""]?.();
 process.send?.({ port });
 process.on("message", () => {
   const { user, system } = process.cpuUsage();

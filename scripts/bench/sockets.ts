@@ -1,6 +1,6 @@
 /**
- * Sockets: small requests and large frames through our listener, connections and dispatcher, beside bare node:net servers in the
- * same run. Rounds alternate between the servers, as figures of different minutes cannot be compared; medians are printed.
+ * Sockets: small requests and large frames through our listener, connections and dispatcher, and single produces through a whole
+ * broker, beside bare node:net servers in the same run. Rounds alternate between the servers, as figures of different minutes cannot be compared; medians are printed.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { connect, type Socket } from "node:net";
@@ -9,6 +9,7 @@ import { Heartbeat } from "../../protocol/messages/classic-group.ts";
 import { Fetch } from "../../protocol/messages/fetch.ts";
 import { RequestHeader } from "../../protocol/messages/headers.ts";
 import { Produce } from "../../protocol/messages/produce.ts";
+import { buildRecordBatch } from "../../protocol/records/record-batch-builder.ts";
 import { type Api, requestHeaderVersion } from "../../protocol/schema/api.ts";
 import { encodeToBuffer } from "../../protocol/schema/codec.ts";
 import type { Encode, Message } from "../../protocol/schema/message.ts";
@@ -45,8 +46,9 @@ export async function benchSockets(): Promise<void> {
     startServer("echo"),
     startServer("sink", 16),
     startServer("sink", MIB),
+    startServer("broker"),
   ]);
-  const [ours, echo, sink, source] = servers as [Server, Server, Server, Server];
+  const [ours, echo, sink, source, broker] = servers as [Server, Server, Server, Server, Server];
   try {
     const ping = frame(Heartbeat, 0, { groupId: "g".repeat(PING_BYTES - 33), generationId: 1, memberId: "member" });
     console.log(`sockets: medians of ${ROUNDS} rounds, ours and bare in turn; ${process.version}`);
@@ -62,6 +64,8 @@ export async function benchSockets(): Promise<void> {
     const large = { connections: 2, window: 2, durationMs: 1000 };
     await compare("1 MiB frames received", { ...large, request: produceFrame() }, ours, sink);
     await compare("1 MiB frames sent", { ...large, request: fetchFrame() }, ours, source);
+    const produce = { request: smallProduceFrame(), durationMs: 2000, connections: 1, window: 1 };
+    await compare("Produce v7 of 100 B, acks=all, a whole broker with its disk", produce, broker, echo);
   } finally {
     for (const { child } of servers) child.disconnect();
   }
@@ -69,6 +73,13 @@ export async function benchSockets(): Promise<void> {
 
 function produceFrame(): Buffer {
   const records = Buffer.alloc(MIB - PING_BYTES, 7);
+  const topicData = [{ name: "topic", partitionData: [{ index: 0, records }] }];
+  return frame(Produce, 7, { acks: -1, timeoutMs: 1000, topicData });
+}
+
+/** A record of 100 bytes, for the one topic of the broker. */
+function smallProduceFrame(): Buffer {
+  const records = buildRecordBatch([{ value: Buffer.alloc(PING_BYTES, 7), timestamp: Date.now() }]);
   const topicData = [{ name: "topic", partitionData: [{ index: 0, records }] }];
   return frame(Produce, 7, { acks: -1, timeoutMs: 1000, topicData });
 }
