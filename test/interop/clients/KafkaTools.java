@@ -2,6 +2,7 @@ import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.io.PrintWriter;
 import java.lang.reflect.InvocationTargetException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -12,23 +13,35 @@ import org.apache.kafka.common.utils.Exit;
  * between them; what the tool wrote follows on standard output, and then a line with its exit code.
  */
 public final class KafkaTools {
+    /** Thrown where a tool would end the machine. Some tools catch it, print it and end once more: the first code counts. */
     private static final class Ended extends RuntimeException {
-        final int code;
-
-        Ended(int code) {
-            super("exit " + code, null, false, false);
-            this.code = code;
+        Ended() {
+            super("", null, false, false);
         }
+
+        @Override
+        public void printStackTrace(PrintStream stream) {}
+
+        @Override
+        public void printStackTrace(PrintWriter writer) {}
+
+        @Override
+        public String toString() {
+            return "";
+        }
+    }
+
+    private static Integer exitCode;
+
+    private static void end(int code) {
+        if (exitCode == null) exitCode = code;
+        throw new Ended();
     }
 
     public static void main(String[] arguments) throws Exception {
         PrintStream out = System.out;
-        Exit.setExitProcedure((code, message) -> {
-            throw new Ended(code);
-        });
-        Exit.setHaltProcedure((code, message) -> {
-            throw new Ended(code);
-        });
+        Exit.setExitProcedure((code, message) -> end(code));
+        Exit.setHaltProcedure((code, message) -> end(code));
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {
             String[] words = line.split("\t");
@@ -45,11 +58,12 @@ public final class KafkaTools {
     }
 
     private static int run(String main, String[] arguments, PrintStream captured) throws Exception {
+        exitCode = null;
         try {
             Class.forName(main).getMethod("main", String[].class).invoke(null, (Object) arguments);
-            return 0;
+            return exitCode == null ? 0 : exitCode;
         } catch (InvocationTargetException thrown) {
-            if (thrown.getCause() instanceof Ended ended) return ended.code;
+            if (exitCode != null) return exitCode;
             thrown.getCause().printStackTrace(captured);
             return 1;
         }

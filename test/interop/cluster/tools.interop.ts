@@ -57,11 +57,11 @@ describeWith("Apache Kafka's tools", await findApacheKafka(), (kafka: ApacheKafk
       await tools.run("topics", "--alter", "--topic", "passing", "--partitions", "4");
       expect(await tools.run("topics", "--describe", "--topic", "passing")).toContain("PartitionCount: 4");
       const fewer = await tools.try("topics", "--alter", "--topic", "passing", "--partitions", "2");
-      expect([fewer.code, fewer.output]).toEqual([1, expect.stringContaining("InvalidPartitionsException")]);
+      expect([fewer.code, fewer.output]).toEqual([1, expect.stringContaining("2 would not be an increase")]);
       const again = await tools.try("topics", "--create", "--topic", "orders");
       expect([again.code, again.output]).toEqual([1, expect.stringContaining("Topic 'orders' already exists")]);
       const tooMany = await tools.try("topics", "--create", "--topic", "x", "--replication-factor", "4");
-      expect([tooMany.code, tooMany.output]).toEqual([1, expect.stringContaining("InvalidReplicationFactorException")]);
+      expect([tooMany.code, tooMany.output]).toEqual([1, expect.stringContaining("replication factor")]);
       expect(await tools.run("topics", "--create", "--topic", "orders", "--if-not-exists")).not.toContain("Exception");
       await tools.run("topics", "--delete", "--topic", "passing");
       expect(await tools.run("topics", "--list")).toBe("orders");
@@ -221,7 +221,6 @@ describeWith("Apache Kafka's tools", await findApacheKafka(), (kafka: ApacheKafk
     for (const { id, address } of cluster.nodes)
       expect(versions).toContain(`${address} (id: ${id} rack: ${"abc"[id - 1]}`);
     expect(versions).toMatch(/Produce\(0\): \d+ to 13 \[usable: 13\]/);
-    expect(versions).not.toContain("UNSUPPORTED");
     expect(await tools.run("cluster", "cluster-id")).toContain(`Cluster ID: ${cluster.clusterId}`);
     const endpoints = await tools.run("cluster", "list-endpoints");
     for (const id of [1, 2, 3]) expect(endpoints).toMatch(new RegExp(`^${id}\\s+127.0.0.1`, "m"));

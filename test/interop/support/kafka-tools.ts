@@ -33,12 +33,15 @@ export class KafkaTools implements AsyncDisposable {
   bootstrapServers: string;
   private readonly program: Program;
   private lines: string[] = [];
-  private waiting: ((result: ToolResult) => void) | undefined;
+  private waiting:
+    | { readonly resolve: (result: ToolResult) => void; readonly reject: (error: Error) => void }
+    | undefined;
 
   private constructor(program: Program, bootstrapServers: string) {
     this.program = program;
     this.bootstrapServers = bootstrapServers;
     program.onLine((line) => this.take(line));
+    program.child.on("close", () => this.waiting?.reject(new Error(`the tools ended: ${program.errors}`)));
   }
 
   static async start(kafka: ApacheKafka, bootstrapServers: string): Promise<KafkaTools> {
@@ -47,12 +50,13 @@ export class KafkaTools implements AsyncDisposable {
   }
 
   /** Runs a tool against the cluster, whatever its exit code. */
-  async try(tool: KafkaTool, ...args: readonly string[]): Promise<ToolResult> {
+  try(tool: KafkaTool, ...args: readonly string[]): Promise<ToolResult> {
     return new Promise((resolve, reject) => {
-      this.waiting = resolve;
-      const words = [MAIN_CLASSES[tool], "--bootstrap-server", this.bootstrapServers, ...args];
-      this.program.child.stdin?.write(`${words.join("\t")}\n`);
-      this.program.child.once("close", () => reject(new Error(`the tools ended: ${this.program.errors}`)));
+      this.waiting = { resolve, reject };
+      const server = ["--bootstrap-server", this.bootstrapServers];
+      // The cluster tool wants its command first.
+      const words = tool === "cluster" ? [...args, ...server] : [...server, ...args];
+      this.program.child.stdin?.write(`${[MAIN_CLASSES[tool], ...words].join("\t")}\n`);
     });
   }
 
@@ -75,7 +79,6 @@ export class KafkaTools implements AsyncDisposable {
     }
     const output = this.lines.join("\n").trim();
     this.lines = [];
-    this.program.child.removeAllListeners("close");
-    this.waiting?.({ code: Number(code), output });
+    this.waiting?.resolve({ code: Number(code), output });
   }
 }
