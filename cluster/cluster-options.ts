@@ -36,6 +36,7 @@ export interface TopicOptions {
 /** Settings under which a test does not wait; Kafka's own hold under `odradek start`. */
 const TEST_SETTINGS: Readonly<Record<string, string>> = {
   "group.initial.rebalance.delay.ms": "0",
+  "group.consumer.assignment.interval.ms": "0",
 };
 
 export function settingsOf(options: ClusterOptions, nodeId: number, directory: string): Map<string, string> {

@@ -16,7 +16,9 @@ import { CoordinatorRuntime } from "../state-machine/coordinator-runtime.ts";
 import { partitionOfKey } from "../state-machine/key-partition.ts";
 import { Reply } from "../state-machine/reply.ts";
 import type { TransactionEnd } from "../state-machine/shard.ts";
-import type { GroupChange, GroupDeadline, GroupDecision } from "./group-decision.ts";
+import { resolveRegexes } from "./consumer/regex/topic-regexes.ts";
+import { decideRegexesResolved } from "./consumer/regexes.ts";
+import type { GroupChange, GroupDeadline, GroupDecision, GroupEffect } from "./group-decision.ts";
 import { GroupMachine } from "./group-machine.ts";
 import { GROUP_RECORD_TYPES } from "./group-record-types.ts";
 import type { GroupSettings } from "./group-settings.ts";
@@ -38,22 +40,27 @@ export interface GroupCoordinatorOptions {
 export class GroupCoordinator {
   readonly settings: GroupSettings;
   private readonly random: Random;
+  private readonly clock: Clock;
   private readonly image: () => MetadataImage;
-  private readonly runtime: CoordinatorRuntime<GroupMachine, GroupChange, GroupDeadline>;
+  private newTopicsOffset: number;
+  private readonly runtime: CoordinatorRuntime<GroupMachine, GroupChange, GroupDeadline, GroupEffect>;
 
   constructor(options: GroupCoordinatorOptions) {
     const { clock, logger, settings } = options;
     this.settings = settings;
     this.random = options.random;
+    this.clock = clock;
     this.image = options.image;
+    this.newTopicsOffset = options.image().offset;
+    const around = { clock, settings, image: options.image, newTopicsOffset: () => this.newTopicsOffset };
     this.runtime = new CoordinatorRuntime({
       topic: InternalTopic.CONSUMER_OFFSETS,
       clock,
       logger,
       recordTypes: GROUP_RECORD_TYPES,
       writeTimeoutMs: settings.writeTimeoutMs,
-      newMachine: (timeline, log) => new GroupMachine(timeline, clock, settings, log),
-      runEffect: () => {},
+      newMachine: (timeline, log) => new GroupMachine(timeline, around, log),
+      runEffect: (effect) => this.resolveRegexes(effect),
     });
   }
 
@@ -69,6 +76,26 @@ export class GroupCoordinator {
 
   close(): void {
     this.runtime.close();
+  }
+
+  /** Topics were made: regular expressions may stand for them. */
+  topicsCreated(): void {
+    this.newTopicsOffset = this.image().offset;
+  }
+
+  /** Looks through the topics in turns of the loop; what was found is refused or void if the group has moved on meanwhile. */
+  private resolveRegexes({ groupId, regexes }: GroupEffect): void {
+    const image = this.image();
+    const resolvedMs = this.clock.wallMs();
+    resolveRegexes(regexes, [...image.topics.keys()], this.clock, (topics) => {
+      this.change(groupId, (machine) =>
+        decideRegexesResolved(
+          machine.groups.get(groupId),
+          { groupId, topics, image, resolvedMs },
+          machine.consumerRules(groupId),
+        ),
+      );
+    });
   }
 
   /** Offsets of topics that are gone are forgotten; what a refused append leaves behind expires in time. */
@@ -137,6 +164,15 @@ export class GroupCoordinator {
     const text = hex.toString("hex");
     const parts = [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)];
     return `${prefix}-${parts.join("-")}`;
+  }
+
+  /** What a member without an id is called in a consumer group. */
+  newConsumerMemberId(): string {
+    // As Kafka's uuids, none begins with a dash: tools take such for options.
+    for (;;) {
+      const id = this.random.bytes(16).toString("base64url");
+      if (!id.startsWith("-")) return id;
+    }
   }
 
   /** For tests and metrics. */

@@ -3,6 +3,7 @@
  */
 import type { Decision } from "../state-machine/decision.ts";
 import type { ClassicDeadline } from "./classic/deadline-keys.ts";
+import type { ConsumerDeadline } from "./consumer/consumer-deadlines.ts";
 import type { Group } from "./group.ts";
 
 /** A group became this, and no record says so. */
@@ -13,10 +14,18 @@ export interface GroupChange {
 
 export type GroupDeadline =
   | ClassicDeadline
+  | ConsumerDeadline
   /** Look for offsets and groups that have expired: among these groups, or among all. */
   | { readonly kind: "expire"; readonly groupIds: readonly string[] | undefined };
 
-export type GroupDecision<R> = Decision<R, GroupChange, GroupDeadline>;
+/** Work that takes long, to be done beside the machine; what it finds comes back as a decision. */
+export interface GroupEffect {
+  readonly kind: "resolveRegexes";
+  readonly groupId: string;
+  readonly regexes: readonly string[];
+}
+
+export type GroupDecision<R> = Decision<R, GroupChange, GroupDeadline, GroupEffect>;
 
 export function groupChange(group: Group): GroupChange {
   return { groupId: group.groupId, group };

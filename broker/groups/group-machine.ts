@@ -1,13 +1,14 @@
 /**
  * The memory of one partition of __consumer_offsets: its groups and their offsets.
  *
- * Owns: what each record means to memory, and which decision a request or deadline gets. Leaves the decisions to classic/ and
- * offsets/, appending to the shard. Reads no clock but for the time it hands to decisions.
+ * Owns: what each record means to memory, and which decision a request or deadline gets. Leaves the decisions to classic/, consumer/
+ * and offsets/, appending to the shard. Reads no clock but for the time it hands to decisions.
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import type { GroupMetadataKey, GroupMetadataValue, OffsetCommitValue } from "../../protocol/messages/group-records.ts";
 import type { Decode } from "../../protocol/schema/message.ts";
 import type { Clock } from "../../storage/clock.ts";
+import type { MetadataImage } from "../metadata/metadata-image.ts";
 import type { CoordinatorLog } from "../state-machine/coordinator-log.ts";
 import type { CoordinatorRecord, StoredRecord } from "../state-machine/coordinator-record.ts";
 import type { RecordPosition, StateMachine, TimerCommand } from "../state-machine/decision.ts";
@@ -17,14 +18,13 @@ import { emptyClassicGroup } from "./classic/classic-group.ts";
 import { decideDeadline } from "./classic/deadlines.ts";
 import { classicGroupFromRecord } from "./classic/group-record.ts";
 import { loadedGroup } from "./classic/loaded-group.ts";
-import { type Group, isEmpty } from "./group.ts";
-import type { GroupChange, GroupDeadline, GroupDecision } from "./group-decision.ts";
-import {
-  GroupMetadataRecord,
-  groupTombstone,
-  LegacyOffsetCommitRecord,
-  OffsetCommitRecord,
-} from "./group-record-types.ts";
+import { type ConsumerRules, groupTimes } from "./consumer/consumer-rules.ts";
+import { decideConsumerDeadline } from "./consumer/leave.ts";
+import { loadedConsumerGroup } from "./consumer/loaded-group.ts";
+import { isConsumerRecord, replayConsumerRecord } from "./consumer/replay-records.ts";
+import { type Group, groupTombstones, isEmpty } from "./group.ts";
+import type { GroupChange, GroupDeadline, GroupDecision, GroupEffect } from "./group-decision.ts";
+import { GroupMetadataRecord, LegacyOffsetCommitRecord, OffsetCommitRecord } from "./group-record-types.ts";
 import type { GroupSettings } from "./group-settings.ts";
 import { allOffsetTombstones } from "./offsets/delete-offsets.ts";
 import { expiredRecords } from "./offsets/expire-offsets.ts";
@@ -35,18 +35,27 @@ const EXPIRY_KEY = "expire";
 /** Groups looked at for expired offsets in one turn of the loop. */
 const GROUPS_PER_EXPIRY = 200;
 
-export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, never> {
+/** What a machine sees of the broker around it. */
+export interface GroupSurroundings {
+  readonly clock: Clock;
+  readonly settings: GroupSettings;
+  readonly image: () => MetadataImage;
+  /** Offset of the newest metadata in which topics were made. */
+  readonly newTopicsOffset: () => number;
+}
+
+export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, GroupEffect> {
   readonly groups: VersionedMap<string, Group>;
   readonly offsets: OffsetStore;
   readonly settings: GroupSettings;
-  private readonly clock: Clock;
+  private readonly around: GroupSurroundings;
   private readonly log: Pick<CoordinatorLog, "maxBatchBytes">;
 
-  constructor(timeline: Timeline, clock: Clock, settings: GroupSettings, log: Pick<CoordinatorLog, "maxBatchBytes">) {
+  constructor(timeline: Timeline, around: GroupSurroundings, log: Pick<CoordinatorLog, "maxBatchBytes">) {
     this.groups = new VersionedMap(timeline);
     this.offsets = new OffsetStore(timeline);
-    this.clock = clock;
-    this.settings = settings;
+    this.around = around;
+    this.settings = around.settings;
     this.log = log;
   }
 
@@ -56,7 +65,29 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, ne
   }
 
   get nowMs(): number {
-    return this.clock.wallMs();
+    return this.around.clock.wallMs();
+  }
+
+  /** What decisions about a consumer group go by. */
+  consumerRules(groupId: string): ConsumerRules {
+    const { settings, around, nowMs } = this;
+    const image = around.image();
+    const { sessionTimeoutMs, heartbeatIntervalMs, assignmentIntervalMs } = groupTimes(
+      settings.consumer,
+      groupId,
+      image,
+    );
+    return {
+      settings: settings.consumer,
+      sessionTimeoutMs,
+      heartbeatIntervalMs,
+      assignmentIntervalMs,
+      image,
+      newTopicsOffset: around.newTopicsOffset(),
+      nowMs,
+      classicMaxSize: settings.maxGroupSize,
+      initialRebalanceDelayMs: settings.initialRebalanceDelayMs,
+    };
   }
 
   replay(record: StoredRecord | CoordinatorRecord, at: RecordPosition): void {
@@ -66,8 +97,10 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, ne
         this.replayOffset(record.key as OffsetKey, record.value as Decode<typeof OffsetCommitValue> | null, at);
         break;
       case GroupMetadataRecord.id:
-        this.replayGroup(record);
+        this.replayClassicGroup(record);
         break;
+      default:
+        if (isConsumerRecord(record)) this.replayConsumerGroup(record);
     }
   }
 
@@ -79,20 +112,35 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, ne
     }
     // Whoever commits without being a member has a group all the same.
     if (this.groups.get(group) === undefined) this.groups.set(group, emptyClassicGroup(group, this.nowMs));
-    const offset = offsetFromRecord({ ...value, topicId: this.offsets.sharedTopicId(value.topicId) }, at.offset);
+    const offset = offsetFromRecord({ ...value, topicId: this.offsets.shared(value.topicId) }, at.offset);
     if (at.producerId === -1) this.offsets.put(group, topic, partition, offset);
     else this.offsets.putPending(at.producerId, group, topic, partition, offset);
   }
 
-  private replayGroup(record: StoredRecord | CoordinatorRecord): void {
+  private replayClassicGroup(record: StoredRecord | CoordinatorRecord): void {
     const { group: groupId } = record.key as Decode<typeof GroupMetadataKey>;
     const value = record.value as Decode<typeof GroupMetadataValue> | null;
     if (value === null) {
-      this.groups.delete(groupId);
+      if (this.groups.get(groupId)?.type === "classic") this.groups.delete(groupId);
       return;
     }
-    const known = (record as CoordinatorRecord).memory as Group | undefined;
-    this.groups.set(groupId, known ?? classicGroupFromRecord(groupId, value));
+    this.groups.set(groupId, memoryOf(record) ?? classicGroupFromRecord(groupId, value));
+  }
+
+  /** A group that was of another kind ends with the first record that says what it is now. */
+  private replayConsumerGroup(record: StoredRecord | CoordinatorRecord): void {
+    const { groupId } = record.key as { groupId: string };
+    const memory = memoryOf(record);
+    if (memory !== undefined) {
+      this.groups.set(groupId, memory);
+      return;
+    }
+    const known = this.groups.get(groupId);
+    const isConsumer = known?.type === "consumer";
+    if (!isConsumer && record.value === null) return;
+    const replayed = replayConsumerRecord(isConsumer ? known : undefined, record, (text) => this.offsets.shared(text));
+    if (replayed === undefined) this.groups.delete(groupId);
+    else this.groups.set(groupId, replayed);
   }
 
   replayEndTransaction(producerId: number, committed: boolean): void {
@@ -107,7 +155,10 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, ne
     const changes: GroupChange[] = [];
     const timers: TimerCommand<GroupDeadline>[] = [this.nextExpiry()];
     for (const [, group] of this.groups.entries()) {
-      const loaded = loadedGroup(group, this.settings, this.nowMs);
+      const loaded =
+        group.type === "classic"
+          ? loadedGroup(group, this.settings, this.nowMs)
+          : loadedConsumerGroup(group, this.consumerRules(group.groupId));
       changes.push(...(loaded.changes ?? []));
       timers.push(...(loaded.timers ?? []));
     }
@@ -116,12 +167,23 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, ne
 
   onTimer(deadline: GroupDeadline): GroupDecision<never> {
     if (deadline.kind === "expire") return this.expire(deadline.groupIds);
-    const { initialRebalanceDelayMs } = this.settings;
-    return decideDeadline(this.groups.get(deadline.groupId), deadline, initialRebalanceDelayMs, this.nowMs);
+    const group = this.groups.get(deadline.groupId);
+    switch (deadline.kind) {
+      case "consumerSession":
+      case "consumerRevocation":
+      case "consumerJoin":
+      case "consumerSync":
+        return decideConsumerDeadline(group, deadline, this.consumerRules(deadline.groupId));
+      default: {
+        const classic = group?.type === "classic" ? group : undefined;
+        return decideDeadline(classic, deadline, this.settings.initialRebalanceDelayMs, this.nowMs);
+      }
+    }
   }
 
   *parkedReplies(): IterableIterator<Reply<unknown>> {
     for (const [, group] of this.groups.entries()) {
+      if (group.type !== "classic") continue;
       for (const member of group.members.values()) {
         if (member.join !== undefined) yield member.join as unknown as Reply<unknown>;
         if (member.sync !== undefined) yield member.sync as unknown as Reply<unknown>;
@@ -137,7 +199,7 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, ne
       if (group === undefined) return { groupId, errorCode: ErrorCode.GROUP_ID_NOT_FOUND };
       if (!isEmpty(group)) return { groupId, errorCode: ErrorCode.NON_EMPTY_GROUP };
       for (const gone of allOffsetTombstones(groupId, this.offsets)) records.push(gone);
-      records.push(groupTombstone(group));
+      for (const gone of groupTombstones(group)) records.push(gone);
       return { groupId, errorCode: ErrorCode.NONE };
     });
     return { records, splittable: true, response };
@@ -166,4 +228,9 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, ne
     const delayMs = this.settings.offsetsRetentionCheckIntervalMs;
     return { key: EXPIRY_KEY, delayMs, event: { kind: "expire", groupIds: undefined } };
   }
+}
+
+/** What the decision that wrote a record knows already of what comes of it. */
+function memoryOf(record: StoredRecord | CoordinatorRecord): Group | undefined {
+  return (record as CoordinatorRecord).memory as Group | undefined;
 }

@@ -2,19 +2,60 @@
  * The records of __consumer_offsets that this release writes and reads; those of other types are left alone.
  */
 import {
+  ConsumerGroupCurrentMemberAssignmentKey,
+  ConsumerGroupCurrentMemberAssignmentValue,
+  ConsumerGroupMemberMetadataKey,
+  ConsumerGroupMemberMetadataValue,
+  ConsumerGroupMetadataKey,
+  ConsumerGroupMetadataValue,
+  ConsumerGroupPartitionMetadataKey,
+  ConsumerGroupPartitionMetadataValue,
+  ConsumerGroupRegularExpressionKey,
+  ConsumerGroupRegularExpressionValue,
+  ConsumerGroupTargetAssignmentMemberKey,
+  ConsumerGroupTargetAssignmentMemberValue,
+  ConsumerGroupTargetAssignmentMetadataKey,
+  ConsumerGroupTargetAssignmentMetadataValue,
   GroupMetadataKey,
   GroupMetadataValue,
   LegacyOffsetCommitKey,
   OffsetCommitKey,
   OffsetCommitValue,
 } from "../../protocol/messages/group-records.ts";
-import { type CoordinatorRecord, RecordTypes, recordType, tombstone } from "../state-machine/coordinator-record.ts";
-import type { Group } from "./group.ts";
+import { RecordTypes, recordType } from "../state-machine/coordinator-record.ts";
 
 /** Only read: both key types stand for the same thing, and values of every version may follow. */
 export const LegacyOffsetCommitRecord = recordType(0, LegacyOffsetCommitKey, OffsetCommitValue);
 export const OffsetCommitRecord = recordType(1, OffsetCommitKey, OffsetCommitValue);
 export const GroupMetadataRecord = recordType(2, GroupMetadataKey, GroupMetadataValue);
+export const ConsumerGroupRecord = recordType(3, ConsumerGroupMetadataKey, ConsumerGroupMetadataValue);
+/** Of releases before 4.1; deleted, never written. */
+export const PartitionMetadataRecord = recordType(
+  4,
+  ConsumerGroupPartitionMetadataKey,
+  ConsumerGroupPartitionMetadataValue,
+);
+export const ConsumerMemberRecord = recordType(5, ConsumerGroupMemberMetadataKey, ConsumerGroupMemberMetadataValue);
+export const TargetAssignmentRecord = recordType(
+  6,
+  ConsumerGroupTargetAssignmentMetadataKey,
+  ConsumerGroupTargetAssignmentMetadataValue,
+);
+export const MemberTargetRecord = recordType(
+  7,
+  ConsumerGroupTargetAssignmentMemberKey,
+  ConsumerGroupTargetAssignmentMemberValue,
+);
+export const MemberAssignmentRecord = recordType(
+  8,
+  ConsumerGroupCurrentMemberAssignmentKey,
+  ConsumerGroupCurrentMemberAssignmentValue,
+);
+export const RegularExpressionRecord = recordType(
+  16,
+  ConsumerGroupRegularExpressionKey,
+  ConsumerGroupRegularExpressionValue,
+);
 
 /** A group, as Apache Kafka 4.3.1 writes it; version 4 is known, and written by nobody yet. */
 export const GROUP_METADATA_VERSION = 3;
@@ -23,9 +64,15 @@ export const OFFSET_COMMIT_VERSION = 4;
 /** The only version with an expire timestamp; without leader epoch and topic id. */
 export const OFFSET_COMMIT_WITH_EXPIRY_VERSION = 1;
 
-export const GROUP_RECORD_TYPES = new RecordTypes([LegacyOffsetCommitRecord, OffsetCommitRecord, GroupMetadataRecord]);
-
-/** Deletes a group that is empty. */
-export function groupTombstone(group: Group): CoordinatorRecord {
-  return tombstone(GroupMetadataRecord, { group: group.groupId });
-}
+export const GROUP_RECORD_TYPES = new RecordTypes([
+  LegacyOffsetCommitRecord,
+  OffsetCommitRecord,
+  GroupMetadataRecord,
+  ConsumerGroupRecord,
+  PartitionMetadataRecord,
+  ConsumerMemberRecord,
+  TargetAssignmentRecord,
+  MemberTargetRecord,
+  MemberAssignmentRecord,
+  RegularExpressionRecord,
+]);

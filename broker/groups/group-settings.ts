@@ -2,6 +2,7 @@
  * Settings of the group coordinator, under names that say their units; Kafka's names and defaults beside them.
  */
 import type { BrokerConfig } from "../config/broker-configs.ts";
+import { type ConsumerGroupSettings, migrationPolicy } from "./consumer/consumer-rules.ts";
 
 export interface GroupSettings {
   /** offsets.commit.timeout.ms: how long any answer waits for what it wrote to be committed. */
@@ -19,6 +20,10 @@ export interface GroupSettings {
   readonly initialRebalanceDelayMs: number;
   /** group.max.size. */
   readonly maxGroupSize: number;
+  /** group.coordinator.rebalance.protocols: protocols that are served at all. */
+  readonly protocols: ReadonlySet<string>;
+  /** group.consumer.*. */
+  readonly consumer: ConsumerGroupSettings;
 }
 
 export const DEFAULT_GROUP_SETTINGS: GroupSettings = {
@@ -30,6 +35,19 @@ export const DEFAULT_GROUP_SETTINGS: GroupSettings = {
   maxSessionTimeoutMs: 1_800_000,
   initialRebalanceDelayMs: 3000,
   maxGroupSize: 0x7fffffff,
+  protocols: new Set(["classic", "consumer", "streams"]),
+  consumer: {
+    sessionTimeoutMs: 45_000,
+    sessionTimeoutBounds: { min: 45_000, max: 60_000 },
+    heartbeatIntervalMs: 5000,
+    heartbeatIntervalBounds: { min: 5000, max: 15_000 },
+    assignmentIntervalMs: 1000,
+    assignmentIntervalBounds: { min: 0, max: 15_000 },
+    maxGroupSize: 0x7fffffff,
+    assignors: ["uniform", "range"],
+    migration: { upgrade: true, downgrade: true },
+    regexRefreshIntervalMs: 600_000,
+  },
 };
 
 /** The group coordinator's settings among the broker's configs. */
@@ -43,5 +61,34 @@ export function groupSettings(settings: BrokerConfig): GroupSettings {
     maxSessionTimeoutMs: settings.groupMaxSessionTimeoutMs,
     initialRebalanceDelayMs: settings.groupInitialRebalanceDelayMs,
     maxGroupSize: settings.groupMaxSize,
+    protocols: new Set(settings.groupCoordinatorRebalanceProtocols),
+    consumer: consumerSettings(settings),
+  };
+}
+
+function consumerSettings(settings: BrokerConfig): ConsumerGroupSettings {
+  return {
+    sessionTimeoutMs: settings.groupConsumerSessionTimeoutMs,
+    sessionTimeoutBounds: {
+      min: settings.groupConsumerMinSessionTimeoutMs,
+      max: settings.groupConsumerMaxSessionTimeoutMs,
+    },
+    heartbeatIntervalMs: settings.groupConsumerHeartbeatIntervalMs,
+    heartbeatIntervalBounds: {
+      min: settings.groupConsumerMinHeartbeatIntervalMs,
+      max: settings.groupConsumerMaxHeartbeatIntervalMs,
+    },
+    // Live: an administrator may change it.
+    get assignmentIntervalMs(): number {
+      return settings.groupConsumerAssignmentIntervalMs;
+    },
+    assignmentIntervalBounds: {
+      min: settings.groupConsumerMinAssignmentIntervalMs,
+      max: settings.groupConsumerMaxAssignmentIntervalMs,
+    },
+    maxGroupSize: settings.groupConsumerMaxSize,
+    assignors: settings.groupConsumerAssignors,
+    migration: migrationPolicy(settings.groupConsumerMigrationPolicy),
+    regexRefreshIntervalMs: settings.groupConsumerRegexRefreshIntervalMs,
   };
 }

@@ -1,7 +1,7 @@
 /**
  * The classic group protocol: JoinGroup (11), Heartbeat (12), LeaveGroup (13), SyncGroup (14).
  *
- * Owns: what a request must be before the group is asked, and what each version's answer carries. Leaves the group to groups/classic.
+ * Owns: what a request must be before the group is asked, and what each version's answer carries. Leaves the group to groups/classic-requests.
  * JoinGroup v1 rebalance timeout, v4 member ids first, v5 static members, v7 nullable protocol, v9 skip assignment; SyncGroup v5
  * protocol type and name; LeaveGroup v3 several members.
  */
@@ -10,11 +10,10 @@ import type { Heartbeat, JoinGroup, LeaveGroup, SyncGroup } from "../../protocol
 import type { Encode } from "../../protocol/schema/message.ts";
 import type { Handler, RequestContext } from "../dispatch/handler.ts";
 import type { JoinResponse, SyncResponse } from "../groups/classic/classic-group.ts";
-import { decideHeartbeat } from "../groups/classic/heartbeat.ts";
-import { decideJoin, MEMBER_ID_REQUIRED_VERSION } from "../groups/classic/join.ts";
-import { decideAbandonedJoin, decideLeave, type LeaveResult } from "../groups/classic/leave.ts";
+import { MEMBER_ID_REQUIRED_VERSION } from "../groups/classic/join.ts";
+import type { LeaveResult } from "../groups/classic/leave.ts";
 import { joinError, syncError } from "../groups/classic/responses.ts";
-import { decideSync } from "../groups/classic/sync.ts";
+import { abandonJoin, heartbeatGroup, joinGroup, leaveGroup, syncGroup } from "../groups/classic-requests.ts";
 import { coordinatorError } from "../state-machine/coordinator-error.ts";
 import { responding } from "../state-machine/decision.ts";
 import { Reply } from "../state-machine/reply.ts";
@@ -47,26 +46,15 @@ export const handleJoinGroup: Handler<typeof JoinGroup> = (request, context) => 
     clientHost: clientHost(context),
     apiVersion,
     newMemberId: memberId === "" ? groups.newMemberId(groupInstanceId ?? context.clientId) : memberId,
+    newConsumerMemberId: memberId === "" ? groups.newConsumerMemberId() : memberId,
     reply,
   };
   // Version 0 has no rebalance timeout: members have their session to join again.
   const join = apiVersion === 0 ? { ...request, rebalanceTimeoutMs: sessionTimeoutMs } : request;
-  groups.write(groupId, reply, (machine) => {
-    const { initialRebalanceDelayMs, maxGroupSize } = machine.settings;
-    const rules = { initialRebalanceDelayMs, maxGroupSize, maxMemberBytes: machine.maxBatchBytes };
-    return decideJoin(machine.groups.get(groupId), join, client, rules, machine.nowMs);
-  });
+  groups.write(groupId, reply, (machine) => joinGroup(machine, join, client));
   if (apiVersion < MEMBER_ID_REQUIRED_VERSION && memberId === "") {
     reply.later.whenCancelled(() => {
-      groups.change(groupId, (machine) => {
-        const { initialRebalanceDelayMs } = machine.settings;
-        return decideAbandonedJoin(
-          machine.groups.get(groupId),
-          client.newMemberId,
-          initialRebalanceDelayMs,
-          machine.nowMs,
-        );
-      });
+      groups.change(groupId, (machine) => abandonJoin(machine, groupId, client.newMemberId));
     });
   }
   return reply.later;
@@ -79,9 +67,7 @@ export const handleSyncGroup: Handler<typeof SyncGroup> = (request, context) => 
   }
   if (groupId === "") return syncError(ErrorCode.INVALID_GROUP_ID);
   const reply = new Reply<SyncResponse>((code) => syncError(coordinatorError(code)));
-  context.broker.groups.write(groupId, reply, (machine) =>
-    decideSync(machine.groups.get(groupId), request, reply, machine.nowMs),
-  );
+  context.broker.groups.write(groupId, reply, (machine) => syncGroup(machine, request, reply));
   return reply.later;
 };
 
@@ -93,7 +79,7 @@ export const handleHeartbeat: Handler<typeof Heartbeat> = (request, context) => 
     const errorCode = code === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS ? ErrorCode.NONE : coordinatorError(code);
     return { errorCode };
   });
-  context.broker.groups.write(groupId, reply, (machine) => decideHeartbeat(machine.groups.get(groupId), request));
+  context.broker.groups.write(groupId, reply, (machine) => heartbeatGroup(machine, request));
   return reply.later;
 };
 
@@ -105,11 +91,7 @@ export const handleLeaveGroup: Handler<typeof LeaveGroup> = (request, context) =
   const respond = (results: LeaveResult[]): LeaveResponse =>
     several ? { errorCode: ErrorCode.NONE, members: results } : { errorCode: results[0]?.errorCode ?? ErrorCode.NONE };
   const reply = new Reply<LeaveResponse>((code) => ({ errorCode: coordinatorError(code) }));
-  context.broker.groups.write(groupId, reply, (machine) => {
-    const { initialRebalanceDelayMs } = machine.settings;
-    const group = machine.groups.get(groupId);
-    return responding(decideLeave(group, members, initialRebalanceDelayMs, machine.nowMs), respond);
-  });
+  context.broker.groups.write(groupId, reply, (machine) => responding(leaveGroup(machine, groupId, members), respond));
   return reply.later;
 };
 

@@ -11,6 +11,7 @@ import type { Decode, Encode } from "../../protocol/schema/message.ts";
 import { ZERO_UUID } from "../../protocol/uuid.ts";
 import type { Later } from "../dispatch/answer.ts";
 import type { Handler, RequestContext } from "../dispatch/handler.ts";
+import { checkFetch, type Group } from "../groups/group.ts";
 import {
   type CommitResult,
   decideCommit,
@@ -19,6 +20,7 @@ import {
 } from "../groups/offsets/commit-offsets.ts";
 import { type DeletedTopicOffsets, decideOffsetDelete } from "../groups/offsets/delete-offsets.ts";
 import { type FetchedTopic, fetchOffsets, none } from "../groups/offsets/fetch-offsets.ts";
+import type { OffsetStore } from "../groups/offsets/offset-store.ts";
 import type { MetadataImage, TopicImage } from "../metadata/metadata-image.ts";
 import { coordinatorError } from "../state-machine/coordinator-error.ts";
 import { responding } from "../state-machine/decision.ts";
@@ -31,8 +33,9 @@ type FetchResponse = Encode<(typeof OffsetFetch)["response"]>;
 type DeleteResponse = Encode<(typeof OffsetDelete)["response"]>;
 
 const TOPIC_ID_VERSION = 10;
-/** From this version on an unknown group is told as such. */
+/** From this version on an unknown group is told as such, and members of consumer groups say their epoch. */
 const GROUP_NOT_FOUND_VERSION = 9;
+const MEMBER_EPOCH_VERSION = 9;
 
 export const handleOffsetCommit: Handler<typeof OffsetCommit> = (request, context) => {
   const { groups, image } = context.broker;
@@ -65,6 +68,7 @@ export const handleOffsetCommit: Handler<typeof OffsetCommit> = (request, contex
     groupInstanceId: request.groupInstanceId,
     generationId: request.generationIdOrMemberEpoch,
     transactional: false,
+    knowsEpochs: context.apiVersion >= MEMBER_EPOCH_VERSION,
     retentionTimeMs: request.retentionTimeMs,
     unknownGroup:
       context.apiVersion >= GROUP_NOT_FOUND_VERSION ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.ILLEGAL_GENERATION,
@@ -114,10 +118,19 @@ interface FetchedGroup {
 export const handleOffsetFetch: Handler<typeof OffsetFetch> = (request, context) => {
   const { apiVersion } = context;
   const asked = apiVersion >= 8 ? request.groups : [request];
-  const all = onceEach((groupId: string) => fetchGroup(groupId, null, request.requireStable, context));
-  const parts = asked.map(({ groupId, topics }) =>
-    topics === null ? all(groupId) : fetchGroup(groupId, topics, request.requireStable, context),
-  );
+  const { requireStable } = request;
+  // Whoever asks for all of a group, however often, is told from one list.
+  const wholes = new Map<string, FetchedTopic[]>();
+  const fetch = (groupId: string, topics: AskedTopics, member: AskingMember): Later<FetchedGroup> =>
+    fetchGroup(groupId, { topics, member, requireStable }, wholes, context);
+  const all = onceEach((groupId: string) => fetch(groupId, null, NOBODY));
+  const parts = asked.map((group) => {
+    const { groupId, topics } = group;
+    const member = "memberId" in group ? group : NOBODY;
+    return topics === null && member.memberId === null && member.memberEpoch < 0
+      ? all(groupId)
+      : fetch(groupId, topics, member);
+  });
   const respond = (groups: FetchedGroup[]): FetchResponse => {
     if (apiVersion >= 8) return { groups };
     const [only] = groups as [FetchedGroup];
@@ -132,32 +145,55 @@ export const handleOffsetFetch: Handler<typeof OffsetFetch> = (request, context)
   );
 };
 
+/** Who asks, from version 9 on; nobody says so otherwise. */
+interface AskingMember {
+  readonly memberId: string | null;
+  readonly memberEpoch: number;
+}
+
+const NOBODY: AskingMember = { memberId: null, memberEpoch: -1 };
+
 type AskedTopics = FetchRequest["groups"][number]["topics"] | FetchRequest["topics"];
 
+interface AskedGroup {
+  readonly topics: AskedTopics;
+  readonly member: AskingMember;
+  readonly requireStable: boolean;
+}
+
+/** @param wholes what was found of groups that are asked for all they have. */
 function fetchGroup(
   groupId: string,
-  asked: AskedTopics,
-  requireStable: boolean,
+  { topics: asked, member, requireStable }: AskedGroup,
+  wholes: Map<string, FetchedTopic[]>,
   context: RequestContext,
 ): Later<FetchedGroup> {
   const { groups, image } = context.broker;
   const usesTopicIds = context.apiVersion >= TOPIC_ID_VERSION;
   const reply = new Reply<FetchedGroup>((code) => ({ groupId, topics: [], errorCode: fetchError(code) }));
   const [topics, unknown] = usesTopicIds ? resolve(asked, image) : [named(asked), []];
-  const respond = (fetched: FetchedTopic[]): FetchedGroup => ({
-    groupId,
-    topics: [...(usesTopicIds && topics === null ? identified(fetched, image) : fetched), ...unknown],
-    errorCode: ErrorCode.NONE,
-  });
+  const fetch = (group: Group | undefined, offsets: OffsetStore): FetchedGroup => {
+    const errorCode = group === undefined ? ErrorCode.NONE : checkFetch(group, member.memberId, member.memberEpoch);
+    if (errorCode !== ErrorCode.NONE) return { groupId, topics: [], errorCode };
+    if (topics !== null) {
+      return { groupId, topics: [...fetchOffsets(offsets, groupId, topics, requireStable), ...unknown], errorCode };
+    }
+    let whole = wholes.get(groupId);
+    if (whole === undefined) {
+      const fetched = fetchOffsets(offsets, groupId, null, requireStable);
+      whole = usesTopicIds ? identified(fetched, image) : fetched;
+      wholes.set(groupId, whole);
+    }
+    return { groupId, topics: whole, errorCode };
+  };
   if (requireStable) {
     // What is told is true now: it waits until it is committed.
-    groups.write(groupId, reply, ({ offsets }) => ({
-      response: respond(fetchOffsets(offsets, groupId, topics, true)),
-    }));
+    groups.write(groupId, reply, (machine) => ({ response: fetch(machine.groups.get(groupId), machine.offsets) }));
     return reply.later;
   }
   try {
-    reply.answer(respond(fetchOffsets(groups.machineOf(groupId).offsets, groupId, topics, false)));
+    const machine = groups.machineOf(groupId);
+    reply.answer(fetch(machine.groups.committed(groupId), machine.offsets));
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;
     reply.refuse(errorCodeOf(error));

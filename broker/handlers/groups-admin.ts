@@ -16,6 +16,8 @@ import {
   listClassicGroup,
   undescribed,
 } from "../groups/classic/describe.ts";
+import { listConsumerGroup } from "../groups/consumer/describe.ts";
+import { stateNameOf } from "../groups/group.ts";
 import type { GroupCoordinator } from "../groups/group-coordinator.ts";
 import { ALL_GROUP_OPERATIONS, NOT_ASKED } from "../metadata/authorized-operations.ts";
 import { coordinatorError } from "../state-machine/coordinator-error.ts";
@@ -41,9 +43,10 @@ export const handleDescribeGroups: Handler<typeof DescribeGroups> = (request, co
 function describe(groups: GroupCoordinator, groupId: string, errorsKnown: boolean): DescribedGroup {
   try {
     const group = groups.machineOf(groupId).groups.committed(groupId);
-    if (group !== undefined) return describeClassicGroup(group);
+    if (group?.type === "classic") return describeClassicGroup(group);
+    const detail = group === undefined ? `Group ${groupId} not found.` : `Group ${groupId} is not a classic group.`;
     return errorsKnown
-      ? undescribed(groupId, ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} not found.`)
+      ? undescribed(groupId, ErrorCode.GROUP_ID_NOT_FOUND, detail)
       : undescribed(groupId, ErrorCode.NONE, null);
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;
@@ -58,9 +61,9 @@ export const handleListGroups: Handler<typeof ListGroups> = (request, context) =
   try {
     for (const machine of context.broker.groups.machines()) {
       for (const [, group] of machine.groups.committedEntries()) {
-        if (states.size > 0 && !states.has(group.state.toLowerCase())) continue;
+        if (states.size > 0 && !states.has(stateNameOf(group).toLowerCase())) continue;
         if (types.size > 0 && !types.has(group.type)) continue;
-        listed.push(listClassicGroup(group));
+        listed.push(group.type === "classic" ? listClassicGroup(group) : listConsumerGroup(group));
       }
     }
   } catch (error) {

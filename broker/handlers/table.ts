@@ -13,6 +13,7 @@ import {
   IncrementalAlterConfigs,
   ListConfigResources,
 } from "../../protocol/messages/configs.ts";
+import { ConsumerGroupDescribe, ConsumerGroupHeartbeat } from "../../protocol/messages/consumer-group.ts";
 import { DeleteRecords } from "../../protocol/messages/delete-records.ts";
 import { ElectLeaders } from "../../protocol/messages/elect-leaders.ts";
 import { UpdateFeatures } from "../../protocol/messages/features.ts";
@@ -47,6 +48,7 @@ import { handleAlterConfigs, handleIncrementalAlterConfigs } from "./alter-confi
 import { handleApiVersions } from "./api-versions.ts";
 import { handleHeartbeat, handleJoinGroup, handleLeaveGroup, handleSyncGroup } from "./classic-group.ts";
 import { handleDescribeConfigs, handleListConfigResources } from "./configs.ts";
+import { handleConsumerGroupDescribe, handleConsumerGroupHeartbeat } from "./consumer-group.ts";
 import { handleDeleteRecords } from "./delete-records.ts";
 import { handleDescribeCluster } from "./describe-cluster.ts";
 import { handleDescribeTopicPartitions } from "./describe-topic-partitions.ts";
@@ -114,5 +116,7 @@ export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
   serve(DescribeTransactions, handleDescribeTransactions),
   serve(ListTransactions, handleListTransactions),
   serve(ListConfigResources, handleListConfigResources),
+  serve(ConsumerGroupHeartbeat, handleConsumerGroupHeartbeat),
+  serve(ConsumerGroupDescribe, handleConsumerGroupDescribe),
   serve(DescribeTopicPartitions, handleDescribeTopicPartitions),
 ]);

@@ -7,7 +7,6 @@
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import type { TxnOffsetCommit } from "../../protocol/messages/transactions.ts";
 import type { Decode, Encode } from "../../protocol/schema/message.ts";
-import { ZERO_UUID } from "../../protocol/uuid.ts";
 import type { TransactionVerification } from "../../storage/partition-log.ts";
 import type { Handler, RequestContext } from "../dispatch/handler.ts";
 import { type CommitResult, decideCommit, type TopicToCommit } from "../groups/offsets/commit-offsets.ts";
@@ -49,7 +48,7 @@ function existing(request: CommitRequest, { broker }: RequestContext): [TopicToC
     const image = broker.image.topics.get(name);
     const there = partitions.filter(({ partitionIndex }) => image?.partitions[partitionIndex] !== undefined);
     const absent = partitions.filter(({ partitionIndex }) => image?.partitions[partitionIndex] === undefined);
-    if (there.length > 0) known.push({ name, topicId: ZERO_UUID, partitions: there });
+    if (image !== undefined && there.length > 0) known.push({ name, topicId: image.id, partitions: there });
     if (absent.length > 0) {
       refused.push(withCode({ name, partitions: absent }, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION));
     }
@@ -103,6 +102,7 @@ function commit(
     groupInstanceId: request.groupInstanceId,
     generationId: request.generationId,
     transactional: true,
+    knowsEpochs: true,
     retentionTimeMs: -1,
     unknownGroup: ErrorCode.ILLEGAL_GENERATION,
     transaction: { producerId, producerEpoch, verification },

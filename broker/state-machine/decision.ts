@@ -23,6 +23,8 @@ export type TimerCommand<E> =
       readonly event: E;
       /** Somebody has to be heard of before it: judged only after one full poll of the sockets. */
       readonly liveness?: boolean;
+      /** A deadline the key has already stays as it is. */
+      readonly ifAbsent?: boolean;
     }
   | { readonly key: string; readonly cancel: true };
 

@@ -49,6 +49,10 @@ export class KeyedTimers<E> {
     return this.deadlines.size;
   }
 
+  has(key: string): boolean {
+    return this.deadlines.has(key);
+  }
+
   /** Sets the key's deadline, in place of one it has. */
   schedule(key: string, delayMs: number, event: E, liveness = false): void {
     const deadlineMs = this.clock.monotonicMs() + delayMs;

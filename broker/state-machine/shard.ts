@@ -179,7 +179,9 @@ export class Shard<M extends StateMachine<C, E, F>, C, E, F> {
     if (timers !== undefined) {
       for (const timer of timers) {
         if ("cancel" in timer) this.timers.cancel(timer.key);
-        else this.timers.schedule(timer.key, timer.delayMs, timer.event, timer.liveness);
+        else if (timer.ifAbsent !== true || !this.timers.has(timer.key)) {
+          this.timers.schedule(timer.key, timer.delayMs, timer.event, timer.liveness);
+        }
       }
     }
     const { endOffset } = this.timeline;

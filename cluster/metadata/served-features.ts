@@ -1,10 +1,21 @@
 /**
  * The features a new cluster begins with: those whose APIs this release serves, at Kafka's default level.
  */
-import { ELIGIBLE_LEADER_REPLICAS_VERSION, FEATURES, METADATA_VERSION, TRANSACTION_VERSION } from "./features.ts";
+import {
+  ELIGIBLE_LEADER_REPLICAS_VERSION,
+  FEATURES,
+  GROUP_VERSION,
+  METADATA_VERSION,
+  TRANSACTION_VERSION,
+} from "./features.ts";
 
 /** Finalized from the start; others follow when what they gate is served. */
-const SERVED: ReadonlySet<string> = new Set([METADATA_VERSION, ELIGIBLE_LEADER_REPLICAS_VERSION, TRANSACTION_VERSION]);
+const SERVED: ReadonlySet<string> = new Set([
+  METADATA_VERSION,
+  ELIGIBLE_LEADER_REPLICAS_VERSION,
+  GROUP_VERSION,
+  TRANSACTION_VERSION,
+]);
 
 /** Levels by feature, those at 0 left out. */
 export function initialFeatureLevels(): ReadonlyMap<string, number> {

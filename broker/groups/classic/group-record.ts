@@ -6,7 +6,7 @@
  */
 import type { GroupMetadataValue } from "../../../protocol/messages/group-records.ts";
 import type { Decode } from "../../../protocol/schema/message.ts";
-import { type CoordinatorRecord, newRecord } from "../../state-machine/coordinator-record.ts";
+import { type CoordinatorRecord, newRecord, tombstone } from "../../state-machine/coordinator-record.ts";
 import { PersistentMap } from "../../state-machine/persistent-map.ts";
 import { GROUP_METADATA_VERSION, GroupMetadataRecord } from "../group-record-types.ts";
 import {
@@ -43,6 +43,11 @@ export function classicGroupRecord(group: ClassicGroup, stateTimestampMs = group
     })),
   };
   return newRecord(GroupMetadataRecord, { group: group.groupId }, GROUP_METADATA_VERSION, value, group);
+}
+
+/** Deletes a group. */
+export function classicGroupGone(groupId: string): CoordinatorRecord {
+  return tombstone(GroupMetadataRecord, { group: groupId });
 }
 
 /** The group as a new coordinator finds it. */

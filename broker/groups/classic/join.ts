@@ -88,9 +88,9 @@ function refuse(code: ErrorCode, memberId: string): GroupDecision<JoinResponse> 
 }
 
 /** Differs from Kafka: what no record can hold is refused here; Kafka takes it in and fails when the leader syncs. */
-function unfitForRecords(
+export function unfitForRecords(
   { groupId, groupInstanceId, protocolType, protocols }: JoinRequest,
-  rules: JoinRules,
+  rules: Pick<JoinRules, "maxMemberBytes">,
 ): ErrorCode {
   if (!fitsRecord(groupId)) return ErrorCode.INVALID_GROUP_ID;
   if (groupInstanceId !== null && !fitsRecord(groupInstanceId)) return ErrorCode.INVALID_REQUEST;

@@ -12,6 +12,8 @@ export interface OffsetCommitter {
   readonly generationId: number;
   /** Inside a transaction: then the phase of the group does not matter (KIP-447). */
   readonly transactional: boolean;
+  /** The request is of a version whose answer can name a stale epoch (KIP-848). */
+  readonly knowsEpochs: boolean;
 }
 
 export function checkClassicCommit(group: ClassicGroup, committer: OffsetCommitter): ErrorCode {

@@ -8,9 +8,8 @@ import { KafkaError } from "../../../protocol/kafka-error.ts";
 import { ZERO_UUID } from "../../../protocol/uuid.ts";
 import { type CoordinatorRecord, fitsRecord } from "../../state-machine/coordinator-record.ts";
 import type { TransactionalProducer } from "../../state-machine/decision.ts";
-import { sessionOf } from "../classic/heartbeat.ts";
 import type { OffsetCommitter } from "../classic/offset-rules.ts";
-import { checkCommit, type Group } from "../group.ts";
+import { checkCommit, type Group, heardOfCommitter, type PartitionCheck } from "../group.ts";
 import type { GroupDecision } from "../group-decision.ts";
 import { offsetRecord } from "./offset-record.ts";
 
@@ -23,7 +22,6 @@ export interface OffsetToCommit {
 
 export interface TopicToCommit {
   readonly name: string;
-  /** The zero uuid in transactional commits, which come by name. */
   readonly topicId: string;
   readonly partitions: readonly OffsetToCommit[];
 }
@@ -51,7 +49,7 @@ export function decideCommit(
   maxMetadataLength: number,
   nowMs: number,
 ): GroupDecision<CommitResult[]> {
-  check(group, order);
+  const check = requireCommitter(group, order);
   const records: CoordinatorRecord[] = [];
   const response = order.topics.map((topic) => ({
     name: topic.name,
@@ -59,8 +57,11 @@ export function decideCommit(
     partitions: topic.partitions.map((offset) => {
       const { partitionIndex } = offset;
       const tooLarge = (offset.committedMetadata?.length ?? 0) > maxMetadataLength;
-      if (!tooLarge) records.push(recordOf(order, topic, offset, nowMs));
-      return { partitionIndex, errorCode: tooLarge ? ErrorCode.OFFSET_METADATA_TOO_LARGE : ErrorCode.NONE };
+      const errorCode = tooLarge
+        ? ErrorCode.OFFSET_METADATA_TOO_LARGE
+        : (check?.(topic.topicId, partitionIndex) ?? ErrorCode.NONE);
+      if (errorCode === ErrorCode.NONE) records.push(recordOf(order, topic, offset, nowMs));
+      return { partitionIndex, errorCode };
     }),
   }));
   const decision: GroupDecision<CommitResult[]> = {
@@ -68,26 +69,22 @@ export function decideCommit(
     // Differs from Kafka: a commit larger than one batch takes several; Kafka answers UNKNOWN_SERVER_ERROR.
     splittable: true,
     response,
-    timers: heardOf(group, order),
+    timers: group === undefined || order.transactional ? [] : heardOfCommitter(group, order),
   };
   return order.transaction === undefined ? decision : { ...decision, transaction: order.transaction };
 }
 
-function check(group: Group | undefined, order: OffsetCommitOrder): void {
+/** Who commits may; what is returned, if anything, says so of each partition. */
+function requireCommitter(group: Group | undefined, order: OffsetCommitOrder): PartitionCheck | undefined {
   // Whoever claims no membership makes a group that only stores offsets.
   if (group === undefined && order.generationId < 0) {
-    if (fitsRecord(order.groupId)) return;
+    if (fitsRecord(order.groupId)) return undefined;
     throw new KafkaError(ErrorCode.INVALID_GROUP_ID);
   }
-  const error = group === undefined ? order.unknownGroup : checkCommit(group, order);
-  if (error !== ErrorCode.NONE) throw new KafkaError(error);
-}
-
-/** A commit is a sign of life while the group is stable or members join. */
-function heardOf(group: Group | undefined, order: OffsetCommitOrder) {
-  if (group === undefined || order.transactional || group.state === "Empty") return [];
-  const member = group.state === "CompletingRebalance" ? undefined : group.members.get(order.memberId);
-  return member === undefined ? [] : [sessionOf(group, member)];
+  const checked = group === undefined ? order.unknownGroup : checkCommit(group, order);
+  if (typeof checked === "function") return checked;
+  if (checked !== ErrorCode.NONE) throw new KafkaError(checked);
+  return undefined;
 }
 
 function recordOf(
@@ -103,6 +100,7 @@ function recordOf(
     metadata: offset.committedMetadata ?? "",
     commitTimestampMs: nowMs,
     expireTimestampMs: order.retentionTimeMs === -1 ? -1 : nowMs + order.retentionTimeMs,
+    // Transactional commits come by name.
     topicId: order.transaction === undefined ? topic.topicId : ZERO_UUID,
   });
 }

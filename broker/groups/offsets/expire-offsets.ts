@@ -2,8 +2,7 @@
  * Offsets and groups that grow old: those nobody has used for offsets.retention.minutes go, and empty groups with none left.
  */
 import type { CoordinatorRecord } from "../../state-machine/coordinator-record.ts";
-import { expiryBase, type Group, isEmpty, readsTopic } from "../group.ts";
-import { groupTombstone } from "../group-record-types.ts";
+import { expiryBase, type Group, groupTombstones, isEmpty, readsTopic } from "../group.ts";
 import { offsetTombstone } from "./offset-record.ts";
 import type { OffsetStore, StoredOffset } from "./offset-store.ts";
 
@@ -25,7 +24,7 @@ export function expiredRecords(
     if (stays) left = true;
     else records.push(offsetTombstone(groupId, topic, partition));
   }
-  if (!left && isEmpty(group)) records.push(groupTombstone(group));
+  if (!left && isEmpty(group)) records.push(...groupTombstones(group));
   return records;
 }
 

@@ -81,7 +81,7 @@ export class OffsetStore {
   }
 
   /** The one string that stands for a topic id here, so that each record read does not bring its own. */
-  sharedTopicId(topicId: string): string {
+  shared(topicId: string): string {
     return entry(this.topicIds, topicId, () => topicId);
   }
 

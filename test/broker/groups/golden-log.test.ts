@@ -48,6 +48,16 @@ describe("a log of Apache Kafka", () => {
     expect(world.group("golden-classic")?.generationId).toBe(1);
   });
 
+  it("its consumer group is empty, and goes on from the epoch it had", async () => {
+    const world = await loaded();
+    const described = world.describeConsumers(["golden-consumer"]).answer?.groups[0];
+    const empty = { errorCode: 0, groupState: "Empty", groupEpoch: 3, assignmentEpoch: 2, members: [] };
+    expect(described).toMatchObject(empty);
+    const join = { rebalanceTimeoutMs: 60_000, topicPartitions: [], subscribedTopicNames: ["t1"] };
+    const { answer } = world.consumerHeartbeat({ groupId: "golden-consumer", ...join });
+    expect(answer).toMatchObject({ errorCode: 0, memberEpoch: 4 });
+  });
+
   it("its static member comes back to what it had", async () => {
     const world = await loaded();
     const protocols = [{ name: "range", metadata: Buffer.from("000000000001000a636f6465632d6e6f6e65ffffffff", "hex") }];
@@ -85,6 +95,6 @@ describe("a log of Apache Kafka", () => {
       expect(placed.bytes.toString("hex")).toBe(batch.bytes.toString("hex"));
       compared++;
     }
-    expect(compared).toBe(9);
+    expect(compared).toBe(11);
   });
 });

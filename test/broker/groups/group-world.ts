@@ -6,6 +6,8 @@ import { expect } from "vitest";
 import type { Broker } from "../../../broker/broker.ts";
 import { Later } from "../../../broker/dispatch/answer.ts";
 import type { ClientConnection, Handler } from "../../../broker/dispatch/handler.ts";
+import type { ClassicGroup } from "../../../broker/groups/classic/classic-group.ts";
+import type { ConsumerGroup } from "../../../broker/groups/consumer/consumer-group.ts";
 import { GroupCoordinator } from "../../../broker/groups/group-coordinator.ts";
 import { DEFAULT_GROUP_SETTINGS, type GroupSettings } from "../../../broker/groups/group-settings.ts";
 import {
@@ -14,6 +16,7 @@ import {
   handleLeaveGroup,
   handleSyncGroup,
 } from "../../../broker/handlers/classic-group.ts";
+import { handleConsumerGroupDescribe, handleConsumerGroupHeartbeat } from "../../../broker/handlers/consumer-group.ts";
 import { handleOffsetCommit, handleOffsetDelete, handleOffsetFetch } from "../../../broker/handlers/group-offsets.ts";
 import { handleDeleteGroups, handleDescribeGroups, handleListGroups } from "../../../broker/handlers/groups-admin.ts";
 import type {
@@ -23,6 +26,7 @@ import type {
   TopicImage,
 } from "../../../broker/metadata/metadata-image.ts";
 import { Heartbeat, JoinGroup, LeaveGroup, SyncGroup } from "../../../protocol/messages/classic-group.ts";
+import { ConsumerGroupDescribe, ConsumerGroupHeartbeat } from "../../../protocol/messages/consumer-group.ts";
 import { OffsetCommit, OffsetDelete, OffsetFetch } from "../../../protocol/messages/group-offsets.ts";
 import { DeleteGroups, DescribeGroups, ListGroups } from "../../../protocol/messages/groups-admin.ts";
 import type { Api } from "../../../protocol/schema/api.ts";
@@ -67,7 +71,7 @@ export function clusterImage(topics: readonly TopicImage[], brokers: readonly Br
     topicsById: new Map(topics.map((topic) => [topic.id, topic])),
     configsOf: () => new Map(),
     resourcesWithConfigs: () => [],
-    features: new Map(),
+    features: new Map([["group.version", 1]]),
     nextProducerId: 0,
   };
 }
@@ -122,6 +126,14 @@ export class GroupWorld {
     this.groups.close();
     this.groups = this.newCoordinator();
     await this.lead();
+  }
+
+  /** The cluster's topics are these from now on, beside the coordinator's own. */
+  setTopics(...topics: TopicImage[]): void {
+    const offsets = this.image.topics.get(OFFSETS_TOPIC) as TopicImage;
+    const names = new Set(this.image.topics.keys());
+    this.image = { ...clusterImage([offsets, ...topics]), offset: this.image.offset + 1 };
+    if (topics.some(({ name }) => !names.has(name))) this.groups.topicsCreated();
   }
 
   /** Lets loading run. */
@@ -196,6 +208,20 @@ export class GroupWorld {
     return this.send(LeaveGroup, handleLeaveGroup, version, { groupId: "g", ...request });
   }
 
+  consumerHeartbeat(request: Partial<Encode<typeof ConsumerGroupHeartbeat.request>>, version = 1) {
+    return this.send(ConsumerGroupHeartbeat, handleConsumerGroupHeartbeat, version, {
+      groupId: "g",
+      memberId: "m",
+      memberEpoch: 0,
+      ...request,
+    });
+  }
+
+  describeConsumers(groupIds: string[], version = 1) {
+    const request = { groupIds, includeAuthorizedOperations: false };
+    return this.send(ConsumerGroupDescribe, handleConsumerGroupDescribe, version, request);
+  }
+
   commit(version: number, request: Partial<Encode<typeof OffsetCommit.request>>) {
     return this.send(OffsetCommit, handleOffsetCommit, version, { groupId: "g", topics: [], ...request });
   }
@@ -223,9 +249,18 @@ export class GroupWorld {
     return this.send(DeleteGroups, handleDeleteGroups, 2, { groupsNames });
   }
 
-  /** What the coordinator holds of a group now. */
-  group(groupId = "g") {
-    return this.groups.shard(0)?.machine.groups.get(groupId);
+  /** What the coordinator holds of a classic group now. */
+  group(groupId = "g"): ClassicGroup | undefined {
+    const group = this.groups.shard(0)?.machine.groups.get(groupId);
+    expect([undefined, "classic"]).toContain(group?.type);
+    return group as ClassicGroup | undefined;
+  }
+
+  /** What the coordinator holds of a consumer group now. */
+  consumerGroup(groupId = "g"): ConsumerGroup | undefined {
+    const group = this.groups.shard(0)?.machine.groups.get(groupId);
+    expect([undefined, "consumer"]).toContain(group?.type);
+    return group as ConsumerGroup | undefined;
   }
 
   /**

@@ -20,6 +20,7 @@ describe("offsets of transactions", () => {
       groupInstanceId: null,
       generationId: -1,
       transactional: true,
+      knowsEpochs: true,
       retentionTimeMs: -1,
       unknownGroup: ErrorCode.ILLEGAL_GENERATION,
       topics: [{ name: "t1", topicId: ZERO_UUID, partitions: [{ ...offset(0, at), committedLeaderEpoch: -1 }] }],
