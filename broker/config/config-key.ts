@@ -29,9 +29,19 @@ type CamelCase<S extends string> = S extends `${infer Head}.${infer Tail}`
 /** The values of a table's configs, their names in camel case: `log.retention.ms` is `logRetentionMs`. */
 export type ValuesOf<Table> = { readonly [K in keyof Table & string as CamelCase<K>]: ValueOf<Table[K]> };
 
+/** Asked for again for every partition that is made. */
+const fieldNames = new Map<string, string>();
+/** There are not so many configs: what comes beyond is not remembered. */
+const MAX_FIELD_NAMES = 1000;
+
 /** `log.retention.ms` as `logRetentionMs`. */
 export function camelCase(name: string): string {
-  return name.replace(/\.(.)/g, (_dot, letter: string) => letter.toUpperCase());
+  let field = fieldNames.get(name);
+  if (field === undefined) {
+    field = name.replace(/\.(.)/g, (_dot, letter: string) => letter.toUpperCase());
+    if (fieldNames.size < MAX_FIELD_NAMES) fieldNames.set(name, field);
+  }
+  return field;
 }
 
 interface KeyOptions {

@@ -49,39 +49,41 @@ export class LogReader {
     if (hot !== undefined) return this.finish(hot, offset, options);
     const extent = this.extentOf(offset, upToOffset, options);
     if (extent === undefined) return this.finish(new LogReadResult(offset), offset, options);
-    const buffer = state.around.tailBudget.pool.acquire(extent.sizeBytes);
+    if (extent.sizeBytes > MAX_SYNC_READ_BYTES) return this.readLarge(offset, options, extent);
+    return this.finish(this.readSmall(offset, extent), offset, options);
+  }
+
+  private readSmall(offset: number, extent: Extent): LogReadResult {
+    const buffer = this.bufferFor(extent);
     try {
-      if (extent.sizeBytes > MAX_SYNC_READ_BYTES) return this.readLarge(offset, options, extent, buffer);
       const count = extent.segment.log.read(extent.first.position, buffer.buffer.subarray(0, extent.sizeBytes));
-      return this.finish(this.checked(offset, extent, buffer, count), offset, options);
+      return this.checked(offset, extent, buffer, count);
     } catch (error) {
       buffer.release();
       throw error;
     }
   }
 
-  private async readLarge(
-    offset: number,
-    options: ReadOptions,
-    extent: Extent,
-    buffer: SharedBuffer,
-  ): Promise<LogReadResult> {
+  private bufferFor({ sizeBytes }: Extent): SharedBuffer {
+    return this.state.around.tailBudget.pool.acquire(sizeBytes);
+  }
+
+  private async readLarge(offset: number, options: ReadOptions, extent: Extent): Promise<LogReadResult> {
     const { state } = this;
     const { truncations } = state;
-    let result: LogReadResult;
+    const buffer = this.bufferFor(extent);
+    let result: LogReadResult | undefined;
     try {
       const target = buffer.buffer.subarray(0, extent.sizeBytes);
       const count = await extent.segment.log.readLarge(extent.first.position, target);
-      if (state.truncations === truncations) {
-        result = this.checked(offset, extent, buffer, count);
-        return this.finish(result, offset, options);
-      }
+      if (state.truncations === truncations) result = this.checked(offset, extent, buffer, count);
     } catch (error) {
       buffer.release();
       // The segment may have been cut or removed under the read: then what is there now counts.
       if (state.truncations === truncations && state.segments.has(extent.segment)) throw error;
       return this.read(offset, options);
     }
+    if (result !== undefined) return this.finish(result, offset, options);
     buffer.release();
     return this.read(offset, options);
   }
@@ -150,10 +152,14 @@ export class LogReader {
   }
 
   private finish(result: LogReadResult, offset: number, options: ReadOptions): LogReadResult {
-    if (options.abortedTransactions) {
+    if (!options.abortedTransactions) return result;
+    try {
       result.abortedTransactions = result.sizeBytes === 0 ? [] : this.abortedIn(offset, result);
+      return result;
+    } catch (error) {
+      result.release();
+      throw error;
     }
-    return result;
   }
 
   private abortedIn(offset: number, { endOffset, pieces }: LogReadResult): AbortedTransaction[] {

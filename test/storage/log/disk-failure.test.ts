@@ -197,6 +197,21 @@ describe("a disk that fails", () => {
     await log.close();
   });
 
+  it.each([1 << 20, 0])(
+    "a read whose aborted transactions cannot be read holds nothing (%d bytes in memory)",
+    async (tailBytes) => {
+      const around = simulated(1, tailBytes);
+      const { log, offline } = await watched(around);
+      appendTransactional(log, 1, 0, 0, 2);
+      appendMarker(log, false, 1, 0);
+      around.disk.faults.add(fault("read", "io", /txnindex/));
+      expect(await codeOf(() => log.read(0, { ...READ_ALL, abortedTransactions: true }))).toBe(KAFKA_STORAGE_ERROR);
+      expect(offline).toHaveLength(1);
+      log.abandon();
+      expect(around.pool.usedBytes).toBe(0);
+    },
+  );
+
   it("a read that fails takes the log offline", async () => {
     const around = simulated(1, 0);
     const { log, offline } = await watched(around);

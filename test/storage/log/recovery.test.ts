@@ -12,7 +12,6 @@ import {
   append,
   appendMarker,
   appendTransactional,
-  batchesIn,
   batchOf,
   batchOfSize,
   codeOf,
@@ -392,39 +391,5 @@ describe("after a kill", () => {
       expect(again.producers().sort((a, b) => a.producerId - b.producerId)).toEqual(producers);
       again.abandon();
     }
-  });
-});
-
-describe("an orderly stop", () => {
-  it("nothing is scanned afterwards: damage in older segments is not looked for", async () => {
-    const around = surroundings();
-    let log = await openLog(around, { config: { segmentBytes: 300 } });
-    for (let i = 0; i < 12; i++) append(log, batchOf([`v${i}`]));
-    await log.close();
-    const bytes = around.disk.readFile(LOG);
-    bytes.fill(0xee, 20);
-    around.disk.writeFile(LOG, bytes);
-    log = await openLog(around, { recoveryPoint: 12 });
-    expect([log.logStartOffset, log.logEndOffset, log.recoveryPoint, log.syncedEndOffset]).toEqual([0, 12, 12, 12]);
-    expect(batchesIn(await readBytes(log, 11))[0]?.baseOffset).toBe(11);
-    await log.close();
-  });
-
-  it("R91: many partitions open quickly, and cost little", async () => {
-    const around = surroundings();
-    const count = 2000;
-    for (let partition = 0; partition < count; partition++) {
-      const log = await openLog(around, { partition, path: `/data/topic-${partition}` });
-      log.startLeaderEpoch(0);
-      await log.close();
-    }
-    const startedMs = performance.now();
-    const logs = [];
-    for (let partition = 0; partition < count; partition++) {
-      logs.push(await openLog(around, { partition, path: `/data/topic-${partition}` }));
-    }
-    expect(performance.now() - startedMs).toBeLessThan(count * 2);
-    expect(around.pool.usedBytes).toBe(0);
-    for (const log of logs) await log.close();
   });
 });
