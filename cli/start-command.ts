@@ -3,22 +3,22 @@
  *
  * Owns: standard output (the ready line and nothing else), signals, exit codes. Leaves to cluster/start-nodes.ts: the nodes.
  */
-import { writeSync } from "node:fs";
 import { resolve } from "node:path";
 import { LoggerLevels } from "../broker/config/logger-levels.ts";
 import { NetworkError } from "../broker/network/network.ts";
+import type { ProcessHost } from "../cluster/processes/process-host.ts";
 import { type RunningNodes, startNodes } from "../cluster/start-nodes.ts";
 import { DEFAULT_CONTROL_PORT } from "../console/control-port.ts";
 import { DiskError } from "../storage/disk.ts";
 import { DirectoryRefused } from "../storage/meta-properties.ts";
 import { CommandError } from "./command-error.ts";
 import { userDataFolder } from "./data-folder.ts";
-import { LateLogger, type LogLevel } from "./late-logger.ts";
+import type { LateLogger, LogLevel } from "./late-logger.ts";
+import { openLog } from "./open-log.ts";
 import { gatherSettings } from "./settings.ts";
 import { readSettingsFile } from "./settings-file.ts";
 import type { StartOptions } from "./start-options.ts";
 
-const STDERR = 2;
 /** How often a process that npx started looks for its shell. */
 const PARENT_CHECK_MS = 200;
 
@@ -32,10 +32,17 @@ export async function runStart(options: StartOptions): Promise<void> {
   for (const [setting, reason] of withoutEffect) logger.warn({ setting, reason }, "a setting has no effect here");
   logger.info({ directory: dataDirectory, nodes: nodes.length }, "data directory");
   const loggerLevels = new LoggerLevels("INFO", (level) => logger.setLevel(level.toLowerCase() as LogLevel));
-  const controlPort = options["control-port"] ?? (nodes.length > 1 ? DEFAULT_CONTROL_PORT : "off");
+  const several = nodes.length > 1 || options.isolation === "process";
+  const controlPort = options["control-port"] ?? (several ? DEFAULT_CONTROL_PORT : "off");
   let running: RunningNodes;
   try {
-    running = await startNodes({ nodes, logger, loggerLevels, withFaults: controlPort !== "off" });
+    running = await startNodes({
+      nodes,
+      logger,
+      loggerLevels,
+      withFaults: controlPort !== "off",
+      ...(await processesOf(options)),
+    });
     if (controlPort !== "off") await openControl(running, controlPort, options, logger);
   } catch (error) {
     throw asCommandError(error, dataDirectory);
@@ -45,6 +52,13 @@ export async function runStart(options: StartOptions): Promise<void> {
   // Failures from here on are this function's caller's no more: nobody waits for it.
   void serve(running, stopAsked, logger);
   await logger.open();
+}
+
+/** Nodes with processes of their own are this program again. */
+async function processesOf({ isolation }: StartOptions): Promise<{ processes?: ProcessHost }> {
+  if (isolation !== "process") return {};
+  const { NodeProcessHost } = await import("../cluster/processes/node-process-host.ts");
+  return { processes: new NodeProcessHost(process.argv[1] as string) };
 }
 
 /** Where nobody asked for the API and its port is taken, the nodes serve without. @throws NetworkError in-use. */
@@ -103,22 +117,6 @@ function whenStopAsked(): Promise<string> {
       if (process.ppid !== parent) resolve("the parent has gone");
     }, PARENT_CHECK_MS).unref();
   });
-}
-
-function openLog(): LateLogger {
-  const isTerminal = process.stderr.isTTY === true;
-  const colours = isTerminal && process.env.NO_COLOR === undefined;
-  const logger = new LateLogger({ write: writeToStandardError, isTerminal, colours });
-  process.once("exit", () => logger.flush());
-  return logger;
-}
-
-function writeToStandardError(text: string): void {
-  try {
-    writeSync(STDERR, text);
-  } catch {
-    // Nobody reads (EPIPE), or too slowly (EAGAIN): a broker goes on without its log.
-  }
 }
 
 /** What a user can mend is said in a line; anything else keeps its stack. */

@@ -32,7 +32,7 @@ export const START_OPTIONS = {
   nodes: {
     type: "number",
     placeholder: "N",
-    description: "How many nodes, numbered 1 to N, all in this process",
+    description: "How many nodes, numbered 1 to N",
     default: 1,
   },
   "data-dir": {
@@ -40,6 +40,12 @@ export const START_OPTIONS = {
     placeholder: "DIR",
     description: "Where data lies, in a folder for each node (DIR/1, ...)",
     defaultDescription: "a folder of yours, named when it starts",
+  },
+  isolation: {
+    type: "string",
+    placeholder: "none|process",
+    description: "Whether each node has a process of its own, so that it can be killed and stopped as one",
+    default: "none",
   },
   "control-port": {
     type: "string",
@@ -69,6 +75,7 @@ export interface StartOptions {
   readonly host: string;
   readonly nodes: number;
   readonly "data-dir": string | undefined;
+  readonly isolation: "none" | "process";
   /** Undefined: nothing was said. */
   readonly "control-port": number | "off" | undefined;
   readonly set: readonly string[];
@@ -94,6 +101,7 @@ export function startOptions(values: ReadonlyMap<string, readonly (string | numb
     host: text("host") ?? START_OPTIONS.host.default,
     nodes: wholeNumber("nodes", last("nodes") ?? START_OPTIONS.nodes.default, 1, MAX_NODES),
     "data-dir": text("data-dir"),
+    isolation: isolation(last("isolation") ?? START_OPTIONS.isolation.default),
     "control-port": controlPort(last("control-port")),
     set: (values.get("set") ?? []).map(String),
     config: text("config"),
@@ -104,6 +112,11 @@ export function startOptions(values: ReadonlyMap<string, readonly (string | numb
       `--port ${options.port} leaves no ports for ${options.nodes} nodes: the last is ${MAX_PORT}`,
     );
   return options;
+}
+
+function isolation(value: string | number): "none" | "process" {
+  if (value === "none" || value === "process") return value;
+  throw new CommandError(`--isolation must be none or process, not ${JSON.stringify(String(value))}`);
 }
 
 function controlPort(value: string | number | undefined): number | "off" | undefined {

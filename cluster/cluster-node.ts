@@ -168,6 +168,27 @@ export class ClusterNode implements ManagedNode {
     await this.incarnation?.resume(reason);
   }
 
+  /** The listeners, with the ports of the first life. */
+  get listensAt(): readonly NodeListener[] {
+    return this.listeners;
+  }
+
+  get appliedOffset(): number {
+    return this.running?.broker.image.offset ?? -1;
+  }
+
+  get partitionCount(): number {
+    return this.running === undefined ? 0 : [...this.running.broker.partitions.all()].length;
+  }
+
+  leads(topic: string, partition: number): boolean {
+    return this.present?.broker.partitions.get(topic, partition)?.isLeader === true;
+  }
+
+  highWatermarkOf(topic: string, partition: number): number | undefined {
+    return this.running?.broker.partitions.get(topic, partition)?.log.highWatermark;
+  }
+
   async marksOf(topic: string): Promise<ReadonlyMap<number, ReplicaMarks> | undefined> {
     const { running } = this;
     return running === undefined ? undefined : replicaMarks(running.broker, topic);

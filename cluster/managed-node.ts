@@ -22,6 +22,14 @@ export interface ManagedNode {
   readonly processId: number | undefined;
   /** What clients are told; empty before the first start. */
   readonly addresses: readonly Address[];
+  /** Offset of the last metadata record it has taken on, as far as is known here; -1: none. */
+  readonly appliedOffset: number;
+  /** Replicas it holds. */
+  readonly partitionCount: number;
+  /** Whether it knows that it leads the partition; undefined: that cannot be seen from here. */
+  leads(topic: string, partition: number): boolean | undefined;
+  /** As it last told; undefined: nothing. */
+  highWatermarkOf(topic: string, partition: number): number | undefined;
   /** Resolves when it serves. @throws what made it impossible; nothing is left open then. */
   start(): Promise<void>;
   /** Leaves in good order: leadership moves away, logs are closed clean. */

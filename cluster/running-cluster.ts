@@ -19,8 +19,10 @@ import { ControllerNode } from "./controller-node.ts";
 import type { Environment } from "./environment.ts";
 import type { ClusterFaults } from "./faults/cluster-faults.ts";
 import { ClusterNetwork } from "./faults/cluster-network.ts";
+import { HoldUps } from "./faults/hold-ups.ts";
 import type { LinkEnd, LinkFault } from "./faults/links.ts";
 import { logDirectoryPaths } from "./log-settings.ts";
+import type { ManagedNode } from "./managed-node.ts";
 import { type ClusterDelta, type ClusterImage, emptyImage } from "./metadata/cluster-image.ts";
 import { differenceOf } from "./metadata/metadata-loader.ts";
 import { adoptMetadata } from "./metadata-adoption.ts";
@@ -28,8 +30,18 @@ import { adoptMetadata } from "./metadata-adoption.ts";
 /** The controller's id where it is a node of its own: far from those of brokers, which count from 1. */
 export const CONTROLLER_ID = 3000;
 
-/** Why a node stands still. */
-const SLOW_DISK = "slow disk";
+/** What a cluster gives a node of its own making. */
+export interface NodeSurroundings {
+  readonly clusterId: string;
+  readonly controller: { readonly id: number; readonly address: Address };
+  /** A node's high watermark of a partition is another. */
+  onHighWatermark(partition: { topic: string; partition: number; highWatermark: number }): void;
+  /** The node has taken on newer metadata. */
+  onApplied(): void;
+  /** False: there is nobody to ask to be let go. */
+  hasController(): boolean;
+  onFailure(error: Error): void;
+}
 
 export interface ClusterNodeSpec {
   readonly nodeId: number;
@@ -39,7 +51,9 @@ export interface ClusterNodeSpec {
   readonly crashDisk?: (options: { readonly powerLoss: boolean }) => void;
 }
 
-export interface RunningClusterOptions {
+export interface RunningClusterOptions<N extends ManagedNode = ClusterNode> {
+  /** Makes nodes that live elsewhere than in this process; the controller is then a node of its own. */
+  readonly makeNode?: (spec: ClusterNodeSpec, surroundings: NodeSurroundings) => N;
   readonly nodes: readonly ClusterNodeSpec[];
   /** Where a controller that is a node of its own lives. */
   readonly controller: {
@@ -56,8 +70,8 @@ export interface RunningClusterOptions {
   readonly onFailure: (error: Error) => void;
 }
 
-export class RunningCluster {
-  readonly nodes: readonly ClusterNode[];
+export class RunningCluster<N extends ManagedNode = ClusterNode> {
+  readonly nodes: readonly N[];
   readonly events: ClusterEvents;
   readonly clusterId: string;
   /** Undefined where the only node is its own controller. */
@@ -67,12 +81,10 @@ export class RunningCluster {
   /** Ways between the nodes; undefined where nothing can be wrong with them. */
   readonly network: ClusterNetwork | undefined;
   private combined: Controller | undefined;
-  /** Until when a node is held up by its disk. */
-  private readonly heldUpUntilMs = new Map<LinkEnd, number>();
   private readonly watchers = new Set<() => void>();
 
-  constructor(options: RunningClusterOptions) {
-    const { nodes, loggerLevels, onFailure } = options;
+  constructor(options: RunningClusterOptions<N>) {
+    const { nodes, makeNode } = options;
     const [first] = nodes;
     if (first === undefined) throw new Error("a cluster has at least one node");
     const { clock, random, disk } = first.environment;
@@ -85,7 +97,8 @@ export class RunningCluster {
     const onCommit = (delta: ClusterDelta): void => this.onCommit(delta);
     const own = options.controller;
     // A directory that had a controller of its own keeps it: the metadata is there.
-    const separate = nodes.length > 1 || own.environment.disk.exists(`${own.directory}/meta.properties`);
+    const separate =
+      nodes.length > 1 || makeNode !== undefined || own.environment.disk.exists(`${own.directory}/meta.properties`);
     if (separate) adoptMetadata(own.environment.disk, own.directory, disk, directories[0]);
     this.controller = separate
       ? new ControllerNode({
@@ -97,33 +110,56 @@ export class RunningCluster {
           ...(own.crashDisk === undefined ? {} : { crashDisk: own.crashDisk }),
         })
       : undefined;
-    this.nodes = nodes.map(
-      (spec) =>
-        new ClusterNode(spec.nodeId, {
-          ...{ loggerLevels, clusterId: this.clusterId, listeners: spec.listeners },
-          ...this.surroundings(spec.nodeId, spec.environment),
-          config: () => spec.config(),
-          link: (environment, config, logs, around) =>
-            this.controller === undefined
-              ? combinedLink(environment, config, this.clusterId, logs, onCommit, (controller) => {
-                  this.combined = controller;
-                })
-              : remoteLink(environment, config, this.clusterId, logs, around, [
-                  { id: CONTROLLER_ID, address: this.controller.address },
-                ]),
-          hooks: {
-            ...options.hooks,
-            observePartition: this.observerOf(spec.nodeId),
-            onApplied: () => this.wakeWatchers(),
-          },
-          hasController: () => this.controller?.isRunning ?? true,
-          onFailure: (error) => {
-            this.events.emit({ type: "node-down", node: spec.nodeId, how: "failed" });
-            onFailure(error);
-          },
-          ...(spec.crashDisk === undefined ? {} : { crashDisk: spec.crashDisk }),
-        }),
+    this.nodes = nodes.map((spec) =>
+      makeNode === undefined
+        ? (this.localNode(spec, options) as ManagedNode as N)
+        : makeNode(spec, this.around(spec, options)),
     );
+  }
+
+  private localNode(spec: ClusterNodeSpec, options: RunningClusterOptions<N>): ClusterNode {
+    const { loggerLevels, hooks } = options;
+    const { clusterId } = this;
+    const onCommit = (delta: ClusterDelta): void => this.onCommit(delta);
+    return new ClusterNode(spec.nodeId, {
+      ...{ loggerLevels, clusterId, listeners: spec.listeners },
+      ...this.surroundings(spec.nodeId, spec.environment),
+      config: () => spec.config(),
+      link: (environment, config, logs, around) =>
+        this.controller === undefined
+          ? combinedLink(environment, config, clusterId, logs, onCommit, (controller) => {
+              this.combined = controller;
+            })
+          : remoteLink(environment, config, clusterId, logs, around, [
+              { id: CONTROLLER_ID, address: this.controller.address },
+            ]),
+      hooks: { ...hooks, observePartition: this.observerOf(spec.nodeId), onApplied: () => this.wakeWatchers() },
+      hasController: () => this.controller?.isRunning ?? true,
+      onFailure: (error) => this.nodeFailed(spec.nodeId, error, options),
+      ...(spec.crashDisk === undefined ? {} : { crashDisk: spec.crashDisk }),
+    });
+  }
+
+  private around({ nodeId }: ClusterNodeSpec, options: RunningClusterOptions<N>): NodeSurroundings {
+    const address = (): Address => (this.controller as ControllerNode).address;
+    return {
+      clusterId: this.clusterId,
+      controller: {
+        id: CONTROLLER_ID,
+        get address() {
+          return address();
+        },
+      },
+      onHighWatermark: (partition) => this.events.emit({ type: "high-watermark", node: nodeId, ...partition }),
+      onApplied: () => this.wakeWatchers(),
+      hasController: () => this.controller?.isRunning ?? true,
+      onFailure: (error) => this.nodeFailed(nodeId, error, options),
+    };
+  }
+
+  private nodeFailed(node: number, error: Error, { onFailure }: RunningClusterOptions<N>): void {
+    this.events.emit({ type: "node-down", node, how: "failed" });
+    onFailure(error);
   }
 
   /** The controller that decides; undefined while there is none. */
@@ -139,26 +175,14 @@ export class RunningCluster {
 
   private joinFaults(faults: ClusterFaults): ClusterNetwork {
     faults.topicNameOf = (topicId) => this.committed.topicsById.get(topicId)?.name;
-    faults.onSlowDisk = (end, delayMs) => this.holdUp(faults, end, delayMs);
+    const holdUps = new HoldUps(faults.links);
+    faults.onSlowDisk = (end, delayMs) => {
+      const node = end === "controller" ? this.controller : this.nodes.find(({ id }) => id === end);
+      holdUps.holdUp(end, node, delayMs);
+    };
     faults.rules.onFired = ({ id, fired }) => this.events.emit({ type: "fault-fired", fault: id, fired });
     const emit = (fault: LinkFault): void => this.events.emit({ type: "link-changed", ...fault });
     return new ClusterNetwork(faults.links, () => this.linkEnds, emit);
-  }
-
-  /** A node whose disk is slow does nothing else meanwhile: operations of one turn add up. */
-  private holdUp({ links }: ClusterFaults, end: LinkEnd, delayMs: number): void {
-    const node = end === "controller" ? this.controller : this.nodes.find(({ id }) => id === end);
-    if (node === undefined || !node.hasLife) return;
-    const nowMs = links.nowMs();
-    const untilMs = this.heldUpUntilMs.get(end) ?? 0;
-    this.heldUpUntilMs.set(end, Math.max(nowMs, untilMs) + delayMs);
-    void node.pause(SLOW_DISK);
-    const goOn = (): void => {
-      const leftMs = (this.heldUpUntilMs.get(end) ?? 0) - links.nowMs();
-      if (leftMs > 0) links.after(leftMs, goOn);
-      else void node.resume(SLOW_DISK);
-    };
-    if (untilMs <= nowMs) links.after(delayMs, goOn);
   }
 
   /** What a node stands on, faults included. */
@@ -236,7 +260,10 @@ export class RunningCluster {
   }
 }
 
-function clusterIdAmong(options: RunningClusterOptions, directories: readonly string[]): string | undefined {
+function clusterIdAmong(
+  options: Pick<RunningClusterOptions, "controller" | "nodes">,
+  directories: readonly string[],
+): string | undefined {
   const { environment, directory } = options.controller;
   const known = [
     clusterIdOf(environment.disk, [directory]),

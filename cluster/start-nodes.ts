@@ -19,7 +19,10 @@ import type { NodeListener } from "./broker-listeners.ts";
 import { ClusterControl } from "./control/cluster-control.ts";
 import type { Environment } from "./environment.ts";
 import { ClusterFaults } from "./faults/cluster-faults.ts";
+import type { ManagedNode } from "./managed-node.ts";
 import { IDLE_POOL_BYTES } from "./node-memory.ts";
+import type { ProcessHost } from "./processes/process-host.ts";
+import { ProcessNodes } from "./processes/process-nodes.ts";
 import { RunningCluster } from "./running-cluster.ts";
 import { WaitUntil } from "./wait-until.ts";
 
@@ -38,6 +41,8 @@ export interface StartNodesOptions {
   readonly loggerLevels: LoggerLevels;
   /** Nodes can be paused, ways cut and requests made to fail, through `control`; costs a little on every byte. */
   readonly withFaults?: boolean;
+  /** Each node has a process of its own, which this starts; faults are then possible in any case. */
+  readonly processes?: ProcessHost;
 }
 
 export interface RunningNodes {
@@ -57,6 +62,7 @@ export async function startNodes({
   logger,
   loggerLevels,
   withFaults = false,
+  processes,
 }: StartNodesOptions): Promise<RunningNodes> {
   const compute = new NodeCompute();
   const clock = new NodeClock();
@@ -75,11 +81,14 @@ export async function startNodes({
   });
   const [first] = nodes;
   if (first === undefined) throw new Error("no nodes to start");
-  const cluster = new RunningCluster({
+  const faults = withFaults || processes !== undefined ? new ClusterFaults(clock) : undefined;
+  const made = processes === undefined || faults === undefined ? undefined : new ProcessNodes(processes, faults, clock);
+  const cluster = new RunningCluster<ManagedNode>({
     nodes: nodes.map(({ nodeId, config, listeners }) => ({ nodeId, environment, config: () => config, listeners })),
     controller: { environment, directory: join(dirname(first.dataDirectory), "controller") },
     loggerLevels,
-    ...(withFaults ? { faults: new ClusterFaults(clock) } : {}),
+    ...(faults === undefined ? {} : { faults }),
+    ...(made === undefined ? {} : { makeNode: (spec, surroundings) => made.make(spec, surroundings) }),
     onFailure: (error) => fail(error),
   });
   try {

@@ -3,10 +3,10 @@
  *
  * Looked at after every change of the metadata and after every change of a replica; nothing is polled.
  */
-import type { MetadataImage, PartitionImage } from "../broker/metadata/metadata-image.ts";
+import type { PartitionImage } from "../broker/metadata/metadata-image.ts";
 import type { Clock } from "../storage/clock.ts";
 import type { ClusterEvent } from "./cluster-events.ts";
-import type { ClusterImage } from "./metadata/cluster-image.ts";
+import type { ManagedNode } from "./managed-node.ts";
 import type { RunningCluster } from "./running-cluster.ts";
 
 export interface WaitOptions {
@@ -17,10 +17,10 @@ export interface WaitOptions {
 const DEFAULT_TIMEOUT_MS = 10_000;
 
 export class WaitUntil {
-  private readonly cluster: RunningCluster;
+  private readonly cluster: RunningCluster<ManagedNode>;
   private readonly clock: Clock;
 
-  constructor(cluster: RunningCluster, clock: Clock) {
+  constructor(cluster: RunningCluster<ManagedNode>, clock: Clock) {
     this.cluster = cluster;
     this.clock = clock;
   }
@@ -35,8 +35,8 @@ export class WaitUntil {
     const holds = (): boolean => {
       const id = leader();
       if (id === -1 || id === options.from) return false;
-      const server = this.cluster.nodes.find((node) => node.id === id)?.present;
-      return server?.broker.partitions.get(topic, partition)?.isLeader === true;
+      const node = this.cluster.nodes.find((one) => one.id === id);
+      return node?.leads(topic, partition) ?? (node !== undefined && node.appliedOffset >= this.cluster.image.offset);
     };
     await this.holds(holds, options, `leader of ${topic}-${partition} changed`);
     return leader();
@@ -79,11 +79,12 @@ export class WaitUntil {
 
   /** Every node is in service, as the controller and each of them sees it. */
   everyNodeUp(options: WaitOptions = {}): Promise<void> {
-    const isUp = (brokers: ClusterImage["brokers"] | MetadataImage["brokers"]): boolean =>
-      this.cluster.nodes.every(({ id }) => brokers.get(id)?.fenced === false);
-    const holds = (): boolean =>
-      isUp(this.cluster.image.brokers) &&
-      this.cluster.nodes.every(({ running }) => running !== undefined && isUp(running.broker.image.brokers));
+    const holds = (): boolean => {
+      const { image, nodes } = this.cluster;
+      return nodes.every(
+        ({ id, appliedOffset }) => image.brokers.get(id)?.fenced === false && appliedOffset >= image.offset,
+      );
+    };
     return this.holds(holds, options, "every node is up");
   }
 
@@ -91,8 +92,8 @@ export class WaitUntil {
   highWatermark(topic: string, partition: number, offset: number, options: WaitOptions = {}): Promise<void> {
     const holds = (): boolean => {
       const leader = this.partition(topic, partition)?.leader ?? -1;
-      const server = this.cluster.nodes.find((node) => node.id === leader)?.running;
-      return (server?.broker.partitions.get(topic, partition)?.log.highWatermark ?? -1) >= offset;
+      const node = this.cluster.nodes.find(({ id }) => id === leader);
+      return (node?.highWatermarkOf(topic, partition) ?? -1) >= offset;
     };
     return this.holds(holds, options, `high watermark of ${topic}-${partition} is ${offset}`);
   }

@@ -46,10 +46,10 @@ const NOTICE_MS = 2000;
 const RETURN_MS = 10_000;
 
 export class ClusterControl {
-  private readonly running: RunningCluster;
+  private readonly running: RunningCluster<ManagedNode>;
   private readonly waitUntil: WaitUntil;
 
-  constructor(running: RunningCluster, waitUntil: WaitUntil) {
+  constructor(running: RunningCluster<ManagedNode>, waitUntil: WaitUntil) {
     this.running = running;
     this.waitUntil = waitUntil;
   }

@@ -18,10 +18,17 @@ export class ClusterFaults {
   topicNameOf: (topicId: string) => string | undefined = () => undefined;
   /** Holds a node up: its disk is slow. */
   onSlowDisk: ((end: LinkEnd, delayMs: number) => void) | undefined;
-  private readonly ports = new KnownPorts();
+  /** Who is at the other end of a connection. */
+  readonly ports = new KnownPorts();
 
   constructor(clock: Clock) {
     this.links = new Links(clock);
+    this.ports.onLearned = () => this.links.lookAgain();
+  }
+
+  /** Told of each port that a node of this process dials from, or does no more. */
+  set onDialling(run: (port: number, isOpen: boolean) => void) {
+    this.ports.onDialling = run;
   }
 
   /** What a node's lives stand on. */

@@ -32,7 +32,7 @@ export class ClusterNetwork {
   cut(a: LinkEnd, b: LinkEnd, options: LinkOptions = {}): void {
     for (const direction of this.between(a, b, options)) {
       direction.cut = true;
-      this.onChange({ ...direction, delayMs: direction.delayMs, cut: true });
+      this.onChange({ from: direction.from, to: direction.to, cut: true, delayMs: direction.delayMs });
     }
   }
 

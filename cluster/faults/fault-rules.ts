@@ -43,6 +43,7 @@ export class ActiveFault<R extends FaultRule = FaultRule> implements Fault {
   strikes(): boolean {
     const { nth, probability, once, times = once === true ? 1 : Number.POSITIVE_INFINITY } = this.rule;
     this.occasions++;
+    this.owner.onOccasion?.();
     if (this.fired >= times) return false;
     if (nth !== undefined && this.occasions !== nth) return false;
     if (probability !== undefined && this.random() >= probability) return false;
@@ -60,6 +61,13 @@ export class ActiveFault<R extends FaultRule = FaultRule> implements Fault {
     this.owner.remove(this.id);
   }
 
+  /** Takes in what struck elsewhere. */
+  struck(fired: number, occasions: number): void {
+    this.fired += fired;
+    this.occasions += occasions;
+    if (fired > 0) this.tell();
+  }
+
   private tell(): void {
     this.owner.onFired?.(this);
     for (const { times, resolve } of this.waiting) if (this.fired >= times) resolve();
@@ -72,8 +80,8 @@ export class FaultRules {
   disks: readonly ActiveFault<DiskFaultRule>[] = [];
   /** Told of each strike. */
   onFired: ((fault: Fault) => void) | undefined;
-  /** Told when rules come or go. */
-  onChange: (() => void) | undefined;
+  /** Told of each occasion, whether or not it is a strike. */
+  onOccasion: (() => void) | undefined;
   private nextId = 1;
 
   get list(): readonly Fault[] {
@@ -98,7 +106,6 @@ export class FaultRules {
       this.requests = [...this.requests, added];
       fault = added;
     }
-    this.onChange?.();
     return fault;
   }
 
@@ -107,15 +114,24 @@ export class FaultRules {
     const before = this.requests.length + this.disks.length;
     this.requests = this.requests.filter((fault) => fault.id !== id);
     this.disks = this.disks.filter((fault) => fault.id !== id);
-    if (this.requests.length + this.disks.length === before) return false;
-    this.onChange?.();
-    return true;
+    return this.requests.length + this.disks.length < before;
   }
 
   clear(): void {
     this.requests = [];
     this.disks = [];
-    this.onChange?.();
+  }
+
+  /** Takes on the rules in force elsewhere; those that were in force go on counting. */
+  become(rules: readonly { readonly id: number; readonly rule: FaultRule }[]): void {
+    for (const { id } of this.list) if (!rules.some((one) => one.id === id)) this.remove(id);
+    const known = new Set(this.list.map(({ id }) => id));
+    for (const { id, rule } of rules) if (!known.has(id)) this.put(id, rule);
+  }
+
+  /** Counts what struck in another process. */
+  note(id: number, fired: number, occasions: number): void {
+    [...this.requests, ...this.disks].find((fault) => fault.id === id)?.struck(fired, occasions);
   }
 }
 

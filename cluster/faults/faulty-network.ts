@@ -18,7 +18,38 @@ import type { LinkEnd, Links } from "./links.ts";
 /** Where the nodes of a cluster are: ports they listen on, and ports they dial from while a connection lasts. */
 export class KnownPorts {
   readonly listening = new Map<number, LinkEnd>();
-  readonly dialling = new Map<number, LinkEnd>();
+  private readonly dialling = new Map<number, LinkEnd>();
+  /** Those of nodes in other processes. */
+  private elsewhere: ReadonlyMap<number, LinkEnd> = new Map();
+  onDialling: ((port: number, isOpen: boolean) => void) | undefined;
+  /** Told when nodes elsewhere turned out to be at an end. */
+  onLearned: (() => void) | undefined;
+
+  /** Whether a node dials from there. */
+  isNode(port: number): boolean {
+    return this.dialling.has(port) || this.elsewhere.has(port);
+  }
+
+  dials(port: number, end: LinkEnd): void {
+    this.dialling.set(port, end);
+    this.onDialling?.(port, true);
+  }
+
+  hungUp(port: number): void {
+    if (this.dialling.delete(port)) this.onDialling?.(port, false);
+  }
+
+  /** What nodes in other processes have told. */
+  learn(listening: readonly (readonly [number, LinkEnd])[], dialling: readonly (readonly [number, LinkEnd])[]): void {
+    for (const [port, end] of listening) this.listening.set(port, end);
+    this.elsewhere = new Map(dialling);
+    this.onLearned?.();
+  }
+
+  /** All that is known here, for nodes in other processes. */
+  get all(): { listening: (readonly [number, LinkEnd])[]; dialling: (readonly [number, LinkEnd])[] } {
+    return { listening: [...this.listening], dialling: [...this.elsewhere, ...this.dialling] };
+  }
 }
 
 export class FaultyNetwork implements Network {
@@ -45,7 +76,7 @@ export class FaultyNetwork implements Network {
       const link = (): LinkPair | undefined => {
         if (clients.out.isClear && clients.in.isClear) return undefined;
         // A node that dials knows its port before it sends anything.
-        isNode ||= this.ports.dialling.has(connection.remoteAddress.port);
+        isNode ||= this.ports.isNode(connection.remoteAddress.port);
         return isNode ? undefined : clients;
       };
       accept(new LinkConnection(connection, this.links, link));
@@ -66,12 +97,12 @@ export class FaultyNetwork implements Network {
     const timed = Number.isFinite(leftMs) ? { timeoutMs: Math.max(1, leftMs) } : {};
     const connection = await this.network.connect(address, timed);
     const { port } = connection.localAddress;
-    this.ports.dialling.set(port, this.own);
+    this.ports.dials(port, this.own);
     return new LinkConnection(
       connection,
       links,
       () => link,
-      () => this.ports.dialling.delete(port),
+      () => this.ports.hungUp(port),
     );
   }
 

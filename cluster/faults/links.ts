@@ -44,6 +44,10 @@ export class Direction {
   heal(): void {
     this.cut = false;
     this.delayMs = 0;
+    this.lookAgain();
+  }
+
+  lookAgain(): void {
     const waiting = [...this.waiting];
     this.waiting.clear();
     for (const run of waiting) run();
@@ -80,6 +84,24 @@ export class Links {
       .filter((direction) => !direction.isClear)
       .map(({ from, to, cut, delayMs }) => ({ from, to, cut, delayMs }))
       .sort((a, b) => (`${a.from} ${a.to}` < `${b.from} ${b.to}` ? -1 : 1));
+  }
+
+  /** Takes on what is wrong now: everything else is healed. */
+  become(faults: readonly LinkFault[]): void {
+    const isNamed = (direction: Direction): boolean =>
+      faults.some(({ from, to }) => from === direction.from && to === direction.to);
+    for (const direction of [...this.all()]) if (!isNamed(direction) && !direction.isClear) direction.heal();
+    for (const { from, to, cut, delayMs } of faults) {
+      const direction = this.direction(from, to);
+      if (direction.cut && !cut) direction.heal();
+      direction.cut = cut;
+      direction.delayMs = delayMs;
+    }
+  }
+
+  /** Whoever waits at a direction that is cut sees whether it is his. */
+  lookAgain(): void {
+    for (const direction of [...this.all()]) direction.lookAgain();
   }
 
   /** Heals every direction between two ends, from and to one, or all. */
