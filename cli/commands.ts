@@ -5,6 +5,7 @@
  */
 import type { Argv } from "yargs";
 import type { CommandIo } from "./command-io.ts";
+import { CONTROL_COMMANDS } from "./control/control-commands.ts";
 
 /** Options and arguments as yargs read them; each command knows its own. */
 export type Arguments = Readonly<Record<string, unknown>>;
@@ -47,4 +48,5 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "Read records of topics, alone or as a member of a group",
     load: async () => (await import("./commands/consume.ts")).consumeCommand,
   },
+  ...CONTROL_COMMANDS,
 ];

@@ -1,73 +1,25 @@
 /** The control API over real HTTP: its document's examples, who may ask, what is refused, events. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { BrokerConfigLayers } from "../../broker/config/broker-config-layers.ts";
-import { LoggerLevels } from "../../broker/config/logger-levels.ts";
-import { type RunningNodes, startNodes } from "../../cluster/start-nodes.ts";
-import { serveControl } from "../../console/control-server.ts";
 import type { HttpListener } from "../../console/http.ts";
-import { NodeHttpServer } from "../../console/node-http.ts";
-import { CreateTopics } from "../../protocol/messages/topics.ts";
-import { SILENT_LOGGER } from "../../storage/logger.ts";
-import { ControlClient } from "../support/control-client.ts";
+import type { ControlClient } from "../support/control-client.ts";
+import { type ControlledCluster, startControlled } from "../support/controlled-cluster.ts";
 import { RawClient } from "../support/raw-client.ts";
 
-let directory: string;
-let running: RunningNodes;
+let cluster: ControlledCluster;
 let listener: HttpListener;
 let client: ControlClient;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "odradek-control-"));
-  running = await startNodes({
-    nodes: [1, 2, 3].map((nodeId) => {
-      const dataDirectory = join(directory, String(nodeId));
-      const texts = { "node.id": String(nodeId), "process.roles": "broker,controller", "log.dirs": dataDirectory };
-      return {
-        nodeId,
-        dataDirectory,
-        config: new BrokerConfigLayers(
-          new Map(Object.entries({ ...texts, "controller.listener.names": "CONTROLLER" })),
-        ),
-        listeners: [
-          {
-            ...{ name: "PLAINTEXT", securityProtocol: "PLAINTEXT", hosts: ["127.0.0.1"], port: 0 },
-            advertised: { host: "127.0.0.1", port: undefined },
-          } as const,
-        ],
-      };
-    }),
-    logger: SILENT_LOGGER,
-    loggerLevels: new LoggerLevels("INFO", () => {}),
-    withFaults: true,
-  });
-  listener = await serveControl(new NodeHttpServer(), 0, running.control, SILENT_LOGGER);
-  client = new ControlClient(`http://127.0.0.1:${listener.address.port}`);
+  cluster = await startControlled(3);
+  ({ listener, client } = cluster);
 });
-afterAll(async () => {
-  await listener.close();
-  await running.stop();
-  await rm(directory, { recursive: true });
-});
+afterAll(() => cluster.end());
 beforeEach(async () => {
   await client.do("POST", "/reset");
-  await createTopic("payments");
+  await cluster.createTopic("payments");
 });
-
-async function createTopic(name: string): Promise<void> {
-  const { host, port } = running.addresses[0] as { host: string; port: number };
-  using raw = await RawClient.open(`${host}:${port}`);
-  const { topics } = await raw.asker.ask(CreateTopics, 7, {
-    topics: [{ name, numPartitions: 1, replicationFactor: 3, assignments: [], configs: [] }],
-    timeoutMs: 10_000,
-    validateOnly: false,
-  });
-  expect(topics[0]?.errorCode).toBe(0);
-  await client.do("POST", "/wait", { for: "in-sync", topic: name });
-}
 
 interface Example {
   readonly method: string;
