@@ -33,6 +33,7 @@ import { type LogStore, type PartitionChange, PartitionTable } from "./partition
 import { WakeQueue } from "./partition/watch-list.ts";
 import type { ControllerPort, IsrPort } from "./ports.ts";
 import { ProducerIds } from "./producer-ids.ts";
+import { type QuotaSide, ReplicationQuota } from "./quotas/replication-quota.ts";
 import { MarkerWriter } from "./transactions/marker-writer.ts";
 import { TransactionCoordinator } from "./transactions/transaction-coordinator.ts";
 import { transactionSettings } from "./transactions/transaction-settings.ts";
@@ -81,6 +82,7 @@ export class BrokerNode implements Broker {
   readonly markerWriter: MarkerWriter;
   readonly transactionVerifier: TransactionVerifier;
   readonly lostBrokers: LostBrokers;
+  readonly replicationQuotas: Broker["replicationQuotas"];
   image: MetadataImage;
   private readonly options: BrokerNodeOptions;
   private shrinkTimer: Timer | undefined;
@@ -113,6 +115,7 @@ export class BrokerNode implements Broker {
     this.partitions.onChange((changes) => this.placeCoordinators(changes));
     this.fetchSessions = new FetchSessionCache(settings.maxIncrementalFetchSessionCacheSlots, clock, random);
     this.lostBrokers = new LostBrokers(clock);
+    this.replicationQuotas = { leader: this.replicationQuota("leader"), follower: this.replicationQuota("follower") };
     this.autoTopics = new AutoTopicCreation(controller, internalTopicSettings(settings));
     this.producerIds = new ProducerIds(controller);
     this.groups = new GroupCoordinator({
@@ -134,6 +137,17 @@ export class BrokerNode implements Broker {
     this.transactionVerifier = new TransactionVerifier({
       ...{ nodeId, image, requestTimeoutMs, coordinator: this.transactions },
       peers: this.peers("add-partitions-to-txn"),
+    });
+  }
+
+  private replicationQuota(side: QuotaSide): ReplicationQuota {
+    const { config, clock, nodeId } = this;
+    const rateName = `${side}.replication.throttled.rate`;
+    const { replicationQuotaWindowNum: count, replicationQuotaWindowSizeSeconds: seconds } = config.settings;
+    return new ReplicationQuota({
+      ...{ side, clock, brokerId: nodeId, windows: { count, sizeMs: seconds * 1000 } },
+      image: () => this.image,
+      rateText: () => config.dynamicOwnTexts.get(rateName) ?? config.dynamicClusterTexts.get(rateName),
     });
   }
 

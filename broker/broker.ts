@@ -16,6 +16,7 @@ import type { MetadataImage } from "./metadata/metadata-image.ts";
 import type { PartitionTable } from "./partition/partition-table.ts";
 import type { ControllerPort } from "./ports.ts";
 import type { ProducerIds } from "./producer-ids.ts";
+import type { ReplicationQuota } from "./quotas/replication-quota.ts";
 import type { MarkerWriter } from "./transactions/marker-writer.ts";
 import type { TransactionCoordinator } from "./transactions/transaction-coordinator.ts";
 import type { TransactionVerifier } from "./transactions/transaction-verifier.ts";
@@ -50,6 +51,8 @@ export interface Broker {
   logDirectories(): readonly DirectoryDescription[];
   readonly fetchSessions: FetchSessionCache;
   readonly fetchMemory: FetchMemory;
+  /** Of replicas that are copied from here, and to here. */
+  readonly replicationQuotas: { readonly leader: ReplicationQuota; readonly follower: ReplicationQuota };
   readonly controller: ControllerPort;
   readonly autoTopics: AutoTopicCreation;
   readonly producerIds: ProducerIds;

@@ -129,6 +129,7 @@ export class BrokerServer {
         if (isThere) this.broker.lostBrokers.settle(brokerId);
         else this.broker.lostBrokers.suspect(brokerId);
       },
+      this.broker.replicationQuotas.follower,
     );
     this.reports = new DirectoryReports(
       link.isrChannel,

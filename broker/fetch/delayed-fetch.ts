@@ -195,9 +195,18 @@ export class DelayedFetch extends ParkedWatcher {
   }
 
   /** Waiting changes nothing about this one. */
-  private isFinal({ request, partition, errorCode, diverging }: PartitionFetchResult): boolean {
+  private isFinal({
+    request,
+    partition,
+    errorCode,
+    diverging,
+    preferredReadReplica,
+    read,
+  }: PartitionFetchResult): boolean {
     const isSettled = partition === undefined || errorCode !== 0 || diverging !== undefined;
-    return isSettled || this.growsNoMore(request, partition);
+    if (isSettled || preferredReadReplica !== undefined) return true;
+    // Held back: it has to wait, whatever there is.
+    return read !== undefined && this.growsNoMore(request, partition);
   }
 
   /** What is asked for lies in a segment that another one follows. */

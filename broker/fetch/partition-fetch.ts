@@ -11,6 +11,7 @@ import type { Broker } from "../broker.ts";
 import type { LeaderState } from "../partition/leader-state.ts";
 import type { Partition } from "../partition/partition.ts";
 import type { FetchPartition } from "./fetch-session.ts";
+import { preferredReplica } from "./preferred-replica.ts";
 
 export interface FetchParameters {
   /** -1 a consumer, -2 a debugging one; otherwise the follower that fetches. */
@@ -20,6 +21,8 @@ export interface FetchParameters {
   readonly readCommitted: boolean;
   /** From v11 on a consumer may read from a follower (KIP-392). */
   readonly mayReadFromFollower: boolean;
+  /** Where the consumer is; "" when it does not say. */
+  readonly rackId: string;
 }
 
 /** What became of one partition; marks are -1 when it is an error. */
@@ -31,6 +34,8 @@ export interface PartitionFetchResult {
   readonly lastStableOffset: number;
   readonly logStartOffset: number;
   readonly diverging: EpochEnd | undefined;
+  /** The replica that the consumer should ask instead; nothing is read then. */
+  readonly preferredReadReplica?: number;
   readonly read: LogRead | undefined;
 }
 
@@ -127,6 +132,12 @@ function readPartition(
     };
   }
   if (fromFollower && arrives) followerArrives(broker, partition, request, parameters);
+  const unread = { request, partition, errorCode: 0, lastStableOffset, logStartOffset, diverging, read: undefined };
+  const preferredReadReplica = fromFollower ? undefined : nearerReplica(broker, partition, request, parameters);
+  if (preferredReadReplica !== undefined) {
+    return { ...unread, highWatermark: log.highWatermark, preferredReadReplica };
+  }
+  if (fromFollower && isHeldBack(broker, partition, parameters)) return { ...unread, highWatermark: log.highWatermark };
   const read = log.read(request.fetchOffset, {
     maxBytes: Math.min(maxBytes, request.maxBytes),
     upToOffset,
@@ -145,6 +156,24 @@ function readPartition(
     }),
     (error: unknown) => fetchFailed(request, partition, error),
   );
+}
+
+function nearerReplica(
+  broker: Broker,
+  partition: Partition,
+  { fetchOffset }: FetchPartition,
+  { mayReadFromFollower, rackId }: FetchParameters,
+): number | undefined {
+  const { leader } = partition;
+  if (!mayReadFromFollower || rackId === "" || leader === undefined) return undefined;
+  return preferredReplica(broker, partition, leader, fetchOffset, rackId);
+}
+
+/** KIP-73: a replica on the move gets nothing while the quota is used up; one that is in sync is not held back. */
+function isHeldBack({ replicationQuotas }: Broker, partition: Partition, { replicaId }: FetchParameters): boolean {
+  const { leader: quota } = replicationQuotas;
+  if (!quota.isSet || !quota.isThrottled(partition.topic, partition.index) || !quota.isExceeded) return false;
+  return !partition.state.inSyncReplicas.includes(replicaId);
 }
 
 /** @throws KafkaError when the one who fetches is no replica, as far as is known here. */

@@ -50,6 +50,7 @@ export const handleFetch: Handler<typeof Fetch> = (request, context) => {
     replicaEpoch: apiVersion >= 15 ? request.replicaState.replicaEpoch : -1,
     readCommitted: request.isolationLevel === 1,
     mayReadFromFollower: apiVersion >= 11,
+    rackId: request.rackId,
   };
   if (request.isolationLevel < 0 || request.isolationLevel > 1 || request.maxBytes < 0) {
     throw new KafkaError(ErrorCode.INVALID_REQUEST); // Differs from Kafka: it answers UNKNOWN_SERVER_ERROR.
@@ -64,6 +65,7 @@ export const handleFetch: Handler<typeof Fetch> = (request, context) => {
   const { wanted, unknown } = sort(subject.partitions, broker);
   const answer = new Later<FetchResponse>();
   const done = (results: PartitionFetchResults): void => {
+    if (isFollower(parameters)) recordThrottled(results, broker);
     const all = unknown.length === 0 ? results : [...results, ...unknown];
     answer.complete(tell(all, subject, request, parameters, context), () => releaseReads(broker, results));
   };
@@ -78,6 +80,18 @@ export const handleFetch: Handler<typeof Fetch> = (request, context) => {
   delayed.start();
   return answer;
 };
+
+/** KIP-73: what goes to replicas that are throttled, whether or not they are held back now. */
+function recordThrottled(results: PartitionFetchResults, { replicationQuotas }: Broker): void {
+  const { leader: quota } = replicationQuotas;
+  if (!quota.isSet) return;
+  let bytes = 0;
+  for (const { partition, read } of results) {
+    if (read === undefined || partition === undefined) continue;
+    if (quota.isThrottled(partition.topic, partition.index)) bytes += read.sizeBytes;
+  }
+  quota.record(bytes);
+}
 
 function refusal(errorCode: ErrorCode): FetchResponse {
   return { errorCode, sessionId: NO_SESSION, responses: [] };
@@ -213,6 +227,7 @@ function news(session: FetchSession, results: PartitionFetchResults): PartitionF
       hasData ||
       errorCode !== ErrorCode.NONE ||
       diverging !== undefined ||
+      result.preferredReadReplica !== undefined ||
       highWatermark !== request.toldHighWatermark ||
       logStartOffset !== request.toldLogStartOffset;
     remember(result);
@@ -252,6 +267,7 @@ function partitionData(result: PartitionFetchResult, leaders: Set<number>, conte
     highWatermark: result.highWatermark,
     lastStableOffset: result.lastStableOffset,
     logStartOffset: result.logStartOffset,
+    ...(result.preferredReadReplica === undefined ? {} : { preferredReadReplica: result.preferredReadReplica }),
     abortedTransactions: knownTopic ? (read?.abortedTransactions ?? null) : [],
     records: read?.pieces ?? [],
   };

@@ -23,7 +23,7 @@ import { OffsetCommit, OffsetDelete, OffsetFetch } from "../../protocol/messages
 import { DeleteGroups, DescribeGroups, ListGroups } from "../../protocol/messages/groups-admin.ts";
 import { InitProducerId } from "../../protocol/messages/init-producer-id.ts";
 import { ListOffsets } from "../../protocol/messages/list-offsets.ts";
-import { DescribeLogDirs } from "../../protocol/messages/log-dirs.ts";
+import { AlterReplicaLogDirs, DescribeLogDirs } from "../../protocol/messages/log-dirs.ts";
 import { DescribeCluster, DescribeTopicPartitions, Metadata } from "../../protocol/messages/metadata.ts";
 import { OffsetForLeaderEpoch } from "../../protocol/messages/offset-for-leader-epoch.ts";
 import { Produce } from "../../protocol/messages/produce.ts";
@@ -45,6 +45,7 @@ import {
 import type { RequestContext } from "../dispatch/handler.ts";
 import { HandlerTable, serve } from "../dispatch/handler-table.ts";
 import { handleAlterConfigs, handleIncrementalAlterConfigs } from "./alter-configs.ts";
+import { handleAlterReplicaLogDirs } from "./alter-replica-log-dirs.ts";
 import { handleApiVersions } from "./api-versions.ts";
 import { handleHeartbeat, handleJoinGroup, handleLeaveGroup, handleSyncGroup } from "./classic-group.ts";
 import { handleDescribeConfigs, handleListConfigResources } from "./configs.ts";
@@ -99,6 +100,7 @@ export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
   serve(TxnOffsetCommit, handleTxnOffsetCommit),
   serve(DescribeConfigs, handleDescribeConfigs),
   serve(AlterConfigs, handleAlterConfigs),
+  serve(AlterReplicaLogDirs, handleAlterReplicaLogDirs),
   serve(DescribeLogDirs, handleDescribeLogDirs),
   serve(CreatePartitions, forwarding(CreatePartitions)),
   serve(DeleteGroups, handleDeleteGroups),

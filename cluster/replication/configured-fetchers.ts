@@ -4,6 +4,7 @@
 import type { BrokerConfig } from "../../broker/config/broker-configs.ts";
 import { RpcClient } from "../../broker/network/rpc-client.ts";
 import type { RpcEnvironment } from "../../broker/network/rpc-connection.ts";
+import type { ReplicationQuota } from "../../broker/quotas/replication-quota.ts";
 import type { Logger } from "../../storage/logger.ts";
 import { ReplicaFetchers } from "./replica-fetchers.ts";
 
@@ -20,13 +21,13 @@ export function replicaFetchers(
   log: Logger,
   brokerEpoch: () => number,
   onConnection: (brokerId: number, isThere: boolean) => void,
+  quota: ReplicationQuota,
 ): ReplicaFetchers {
   return new ReplicaFetchers({
     brokerId,
     interBrokerListener,
     fetcherOptions: (leaderId, address) => ({
-      brokerId,
-      brokerEpoch,
+      ...{ brokerId, brokerEpoch, quota },
       client: new RpcClient(environment, address, {
         clientId: `broker-${brokerId}-fetcher-${leaderId}`,
         connectTimeoutMs: CONNECT_TIMEOUT_MS,

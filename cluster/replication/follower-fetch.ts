@@ -24,10 +24,20 @@ export interface FollowedPartition {
   waitsForMetadata: boolean;
   /** What the last request asked for; the answer must find the log there. */
   askedOffset: number;
+  /** It had all that its leader had committed when it last answered. */
+  isCaughtUp: boolean;
 }
 
 export function followedFrom(partition: Partition, leaderEpoch: number): FollowedPartition {
-  return { partition, leaderEpoch, retryAtMs: 0, failures: 0, waitsForMetadata: false, askedOffset: -1 };
+  return {
+    partition,
+    leaderEpoch,
+    retryAtMs: 0,
+    failures: 0,
+    waitsForMetadata: false,
+    askedOffset: -1,
+    isCaughtUp: false,
+  };
 }
 
 export interface LeaderAnswer {
@@ -84,6 +94,7 @@ export function takeIn(
       if (log.logEndOffset === followed.askedOffset) return "back-off";
     }
     partition.followLeaderMarks(answer.highWatermark, answer.logStartOffset);
+    followed.isCaughtUp = log.logEndOffset >= answer.highWatermark;
     return "go-on";
   });
 }

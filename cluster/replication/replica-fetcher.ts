@@ -5,8 +5,10 @@
  * follower-fetch: what an answer means; to LeaderSource: which partitions.
  * Invariant: a closed fetcher touches no partition, whatever still arrives.
  */
+
 import type { RpcClient } from "../../broker/network/rpc-client.ts";
 import type { RpcResponse } from "../../broker/network/rpc-connection.ts";
+import type { ReplicationQuota } from "../../broker/quotas/replication-quota.ts";
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { Fetch } from "../../protocol/messages/fetch.ts";
 import type { Decode } from "../../protocol/schema/message.ts";
@@ -32,6 +34,8 @@ export interface ReplicaFetcherOptions {
   readonly backoffMs: number;
   /** replica.socket.timeout.ms. */
   readonly requestTimeoutMs: number;
+  /** Of replicas on the move; none when left out. */
+  readonly quota?: Pick<ReplicationQuota, "isSet" | "isThrottled" | "isExceeded" | "record">;
 }
 
 /** Whoever shares the work with this fetcher. */
@@ -50,6 +54,8 @@ const FETCH_VERSION = 17;
  * fetched from, nothing it appends is acknowledged.
  */
 const MIN_BACKOFF_MS = 10;
+/** Between looks at a quota that is used up. */
+const HELD_BACK_MS = 100;
 
 export class ReplicaFetcher {
   private readonly options: ReplicaFetcherOptions;
@@ -143,11 +149,12 @@ export class ReplicaFetcher {
       return;
     }
     if (this.hooks.mustHold?.() === true) return;
-    const earliestRetryMs = this.wakeDelayed(nowMs);
+    this.wakeDelayed(nowMs);
     if (this.syncFirst()) return;
     const fields = this.session.next(this.takeChanged(nowMs));
     if (fields === undefined) {
-      if (earliestRetryMs !== undefined) this.later(Math.max(1, earliestRetryMs - nowMs));
+      const earliestRetryMs = this.earliestRetryMs();
+      if (Number.isFinite(earliestRetryMs)) this.later(Math.max(1, earliestRetryMs - nowMs));
       return;
     }
     this.timer?.cancel();
@@ -174,18 +181,19 @@ export class ReplicaFetcher {
     );
   }
 
-  /** Partitions whose time has come are looked at again; returns when the next one's has, undefined when none waits. */
-  private wakeDelayed(nowMs: number): number | undefined {
-    let earliestMs: number | undefined;
+  /** Partitions whose time has come are looked at again. */
+  private wakeDelayed(nowMs: number): void {
     for (const key of this.delayed) {
-      const retryAtMs = this.followed.get(key)?.retryAtMs ?? 0;
-      if (retryAtMs <= nowMs) {
-        this.delayed.delete(key);
-        this.changed.add(key);
-      } else if (Number.isFinite(retryAtMs)) {
-        earliestMs = Math.min(earliestMs ?? retryAtMs, retryAtMs);
-      }
+      if ((this.followed.get(key)?.retryAtMs ?? 0) > nowMs) continue;
+      this.delayed.delete(key);
+      this.changed.add(key);
     }
+  }
+
+  /** When the next of those that wait is looked at; Infinity when none is. */
+  private earliestRetryMs(): number {
+    let earliestMs = Number.POSITIVE_INFINITY;
+    for (const key of this.delayed) earliestMs = Math.min(earliestMs, this.followed.get(key)?.retryAtMs ?? 0);
     return earliestMs;
   }
 
@@ -212,10 +220,27 @@ export class ReplicaFetcher {
     const taken = new Map<string, FollowedPartition | undefined>();
     for (const key of this.session.beginsAnew ? this.followed.keys() : this.changed) {
       const followed = this.followed.get(key);
-      taken.set(key, followed !== undefined && isAskedFor(followed, nowMs) ? followed : undefined);
+      const isAsked = followed !== undefined && isAskedFor(followed, nowMs) && !this.isHeldBack(followed, nowMs, key);
+      taken.set(key, isAsked ? followed : undefined);
     }
     this.changed.clear();
     return taken;
+  }
+
+  /** KIP-73: while the quota is used up, what is throttled and behind is not asked for. */
+  private isHeldBack(followed: FollowedPartition, nowMs: number, key: string): boolean {
+    const { quota } = this.options;
+    const { topic, index } = followed.partition;
+    if (quota?.isSet !== true || followed.isCaughtUp || !quota.isThrottled(topic, index) || !quota.isExceeded)
+      return false;
+    this.delay(followed, nowMs + HELD_BACK_MS, key);
+    return true;
+  }
+
+  private recordCopied({ partition }: FollowedPartition, records: Buffer | null): void {
+    const { quota } = this.options;
+    if (records === null || quota?.isSet !== true) return;
+    if (quota.isThrottled(partition.topic, partition.index)) quota.record(records.length);
   }
 
   private answered(response: RpcResponse<FetchResponse>): void {
@@ -235,6 +260,7 @@ export class ReplicaFetcher {
             const followed = this.followed.get(key);
             // It may be followed in a newer epoch by now, or no more, or was never asked for.
             if (followed !== undefined && this.session.has(key, followed)) {
+              this.recordCopied(followed, answer.records);
               this.outcome(followed, takeIn(followed, answer, frame), key);
             }
           }

@@ -19,7 +19,13 @@ import {
 import { ManualClock } from "../../support/manual-clock.ts";
 import { endOfTurn as endOfThisTurn } from "../partition/partition-world.ts";
 
-const CONSUMER: FetchParameters = { replicaId: -1, replicaEpoch: -1, readCommitted: false, mayReadFromFollower: true };
+const CONSUMER: FetchParameters = {
+  replicaId: -1,
+  replicaEpoch: -1,
+  readCommitted: false,
+  mayReadFromFollower: true,
+  rackId: "",
+};
 const FOLLOWER: FetchParameters = { ...CONSUMER, replicaId: 2, replicaEpoch: 5 };
 const MINUTE_MS = 60_000;
 

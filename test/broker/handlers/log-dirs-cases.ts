@@ -1,6 +1,7 @@
 /** What Apache Kafka answers to DescribeLogDirs. */
 import { expect, test } from "vitest";
-import { DescribeLogDirs } from "../../../protocol/messages/log-dirs.ts";
+import { ErrorCode } from "../../../protocol/error-codes.ts";
+import { AlterReplicaLogDirs, DescribeLogDirs } from "../../../protocol/messages/log-dirs.ts";
 import { batchOf } from "../../support/batches.ts";
 import { type DataPlane, newTopic } from "../../support/data-plane.ts";
 import { WireAsker } from "../../support/wire-asker.ts";
@@ -42,5 +43,21 @@ export function logDirsCases(planeOf: () => DataPlane): void {
     expect(all.results[0]?.topics.map((topic) => topic.name)).toContain(name);
     for (const topics of [[], [{ topic: name, partitions: [] }], [{ topic: "no-such-topic", partitions: [0] }]])
       expect((await describeLogDirs(topics)).results).toMatchObject([{ errorCode: 0, topics: [] }]);
+  });
+
+  test("AlterReplicaLogDirs: a replica is where it is asked for, is not here, or the directory is not known", async () => {
+    const { name } = await newTopic(planeOf());
+    const { results } = await describeLogDirs([{ topic: name, partitions: [0] }]);
+    const path = results[0]?.logDir as string;
+    using asker = await WireAsker.open(planeOf().address);
+    const place = async (directory: string, topic: string, partitions: number[]) => {
+      const dirs = [{ path: directory, topics: [{ name: topic, partitions }] }];
+      const answer = await asker.ask(AlterReplicaLogDirs, 2, { dirs });
+      return answer.results[0]?.partitions.map(({ errorCode }) => errorCode);
+    };
+    expect(await place(path, name, [0, 7])).toEqual([ErrorCode.NONE, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]);
+    expect(await place("/no/such/directory", name, [0])).toEqual([ErrorCode.LOG_DIR_NOT_FOUND]);
+    expect(await place(path, "no-such-topic", [0])).toEqual([ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]);
+    expect(await place(path, "x".repeat(249), [0])).toEqual([ErrorCode.INVALID_TOPIC_EXCEPTION]);
   });
 }
