@@ -152,8 +152,8 @@ export class ReplicaFetcher {
     this.wakeDelayed(nowMs);
     if (this.syncFirst()) return;
     const fields = this.session.next(this.takeChanged(nowMs));
+    const earliestRetryMs = this.earliestRetryMs();
     if (fields === undefined) {
-      const earliestRetryMs = this.earliestRetryMs();
       if (Number.isFinite(earliestRetryMs)) this.later(Math.max(1, earliestRetryMs - nowMs));
       return;
     }
@@ -165,7 +165,7 @@ export class ReplicaFetcher {
       replicaState: { replicaId: brokerId, replicaEpoch: this.options.brokerEpoch() },
       ...{ minBytes, maxBytes: responseMaxBytes, isolationLevel: 0, rackId: "" },
       // A partition that is to be asked for again soon does not wait for what the others have no data of.
-      maxWaitMs: Math.min(maxWaitMs, Math.max(1, Math.ceil((earliestRetryMs ?? Number.POSITIVE_INFINITY) - nowMs))),
+      maxWaitMs: Math.min(maxWaitMs, Math.max(1, Math.ceil(earliestRetryMs - nowMs))),
       ...fields,
     };
     client.call(Fetch, request, { version: FETCH_VERSION, timeoutMs: requestTimeoutMs }).then(
