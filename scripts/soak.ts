@@ -1,6 +1,7 @@
 /**
- * `npm run soak -- --minutes 2 --client kafkajs|librdkafka --seed N`: a real producer writes to three nodes that are killed and
- * started again one after another; nothing acknowledged may be lost, doubled or out of order.
+ * `npm run soak -- --minutes 2 --client kafkajs|librdkafka --seed N --isolation none|process`: a real producer writes to three nodes
+ * that are killed and started again one after another, and with a process each also paused and cut off from one another; nothing
+ * acknowledged may be lost, doubled or out of order. `--faults` pauses and cuts nodes of one process too.
  *
  * Owns: the arguments, the report and the exit code. Leaves to soak/: the cluster's misfortunes, the ledger, the reading back.
  */
@@ -8,11 +9,13 @@ import { parseArgs } from "node:util";
 import { clientNamed } from "./soak/clients.ts";
 import { runSoak, type SoakResult } from "./soak/run-soak.ts";
 
+/** Memory in the end, against that after a minute. */
+const MAX_GROWTH = 1.1;
 /** A soak that kills less often shows too little. */
 const MAX_SECONDS_PER_KILL = 10;
 
 function report(result: SoakResult): string[] {
-  const { verdict, kills, gapsMs, movesMs, seconds } = result;
+  const { verdict, kills, misfortunes, memoryBytes, gapsMs, movesMs, seconds } = result;
   const spread = (values: readonly number[]): string => {
     if (values.length === 0) return "none";
     const sorted = [...values].sort((a, b) => a - b);
@@ -26,18 +29,29 @@ function report(result: SoakResult): string[] {
     `reordered    ${verdict.reordered}`,
     `misplaced    ${verdict.misplaced}   (read at another offset than the one acknowledged)`,
     `kills        ${kills.length}   of them ${kills.filter(({ powerLoss }) => powerLoss).length} with the power`,
+    `pauses, cuts ${misfortunes.filter((what) => what === "pause").length}, ${misfortunes.filter((what) => what !== "pause").length}`,
+    ...(memoryBytes === undefined
+      ? []
+      : [
+          `memory       ${megabytes(memoryBytes.settled)} MB after a minute, ${megabytes(memoryBytes.end)} MB in the end`,
+        ]),
     `leader moved ${spread(movesMs)} after the kill`,
     `gaps         ${spread(gapsMs)} between acknowledgements of a partition whose leader was killed`,
   ];
 }
 
-function whatFailed({ verdict, kills, seconds, complaints }: SoakResult): string[] {
+const megabytes = (bytes: number): number => Math.round(bytes / 1e6);
+
+function whatFailed({ verdict, kills, misfortunes, memoryBytes, seconds, complaints }: SoakResult): string[] {
   const failures = [...complaints];
   for (const name of ["lost", "doubled", "reordered", "misplaced"] as const) {
     if (verdict[name] > 0) failures.push(`${verdict[name]} ${name}: ${verdict.examples[name].join(" ")}`);
   }
   if (verdict.acknowledged === 0) failures.push("nothing was acknowledged");
-  if (kills.length * MAX_SECONDS_PER_KILL < Math.floor(seconds)) failures.push("fewer than one kill in 10 s");
+  const mishaps = kills.length + misfortunes.length;
+  if (kills.length === 0 || mishaps * MAX_SECONDS_PER_KILL < Math.floor(seconds))
+    failures.push("fewer than one in 10 s");
+  if (memoryBytes !== undefined && memoryBytes.end > memoryBytes.settled * MAX_GROWTH) failures.push("memory grows");
   return failures;
 }
 
@@ -46,6 +60,8 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "2" },
     client: { type: "string", default: "kafkajs" },
     seed: { type: "string", default: "1" },
+    isolation: { type: "string", default: "none" },
+    faults: { type: "boolean", default: false },
   },
 });
 const seconds = Number(values.minutes) * 60;
@@ -53,7 +69,9 @@ const seed = Number(values.seed);
 if (!(seconds > 0) || !Number.isInteger(seed)) throw new Error("--minutes takes a number above 0, --seed an integer");
 const client = await clientNamed(values.client);
 console.log(`seed ${seed}, ${client.name}, ${seconds} s`);
-const result = await runSoak({ client, seconds, seed, say: (line) => console.log(line) });
+const processes = values.isolation === "process";
+const faults = processes || values.faults;
+const result = await runSoak({ client, seconds, seed, processes, faults, say: (line) => console.log(line) });
 for (const line of report(result)) console.log(line);
 const failures = whatFailed(result);
 for (const failure of failures) console.log(`FAILED: ${failure}`);

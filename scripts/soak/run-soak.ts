@@ -5,29 +5,40 @@
  * Owns: the misfortunes, drawn from the seed. The run itself is not the same twice: clients and sockets are real.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Cluster, startCluster } from "../../cluster/start-cluster.ts";
 import { ElectLeaders } from "../../protocol/messages/elect-leaders.ts";
 import { Program } from "../../test/support/programs.ts";
 import { SeededRandom } from "../../test/support/seeded-random.ts";
 import { WireClient } from "../../test/support/wire-client.ts";
 import type { SoakClient } from "./clients.ts";
 import { Ledger, type Verdict } from "./ledger.ts";
+import { type Misfortune, misfortune } from "./misfortunes.ts";
+import { clusterOfProcesses } from "./process-cluster.ts";
 import { readBack } from "./read-back.ts";
+import { clusterInProcess, NODES, PARTITIONS, type SoakCluster, TOPIC } from "./soak-cluster.ts";
 
-const NODES = 3;
-const PARTITIONS = 6;
-const TOPIC = "soak";
 /** A client that has not begun by then never will. */
 const BEGIN_TIMEOUT_MS = 30_000;
 const END_TIMEOUT_MS = 90_000;
 const IN_SYNC_TIMEOUT_MS = 30_000;
 /** One kill in so many takes the power too. */
 const POWER_LOSS_IN = 4;
+/** What nodes hold is compared with what they held by then, when all have begun. */
+const SETTLED_MS = 60_000;
+/** With pauses and cuts in it: deadlines that a soak can wait for. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  "broker.session.timeout.ms": "3000",
+  "broker.heartbeat.interval.ms": "500",
+  "replica.lag.time.max.ms": "2000",
+};
 
 export interface SoakOptions {
   readonly client: SoakClient;
   readonly seconds: number;
   readonly seed: number;
+  /** Each node a process of its own. */
+  readonly processes: boolean;
+  /** Nodes are paused and ways cut, besides. */
+  readonly faults: boolean;
   readonly say: (line: string) => void;
 }
 
@@ -42,6 +53,10 @@ interface Kill {
 export interface SoakResult {
   readonly seconds: number;
   readonly kills: readonly Kill[];
+  /** Pauses and cuts. */
+  readonly misfortunes: readonly Misfortune[];
+  /** What the nodes held after a minute, and in the end; undefined where it was not measured. */
+  readonly memoryBytes: { readonly settled: number; readonly end: number } | undefined;
   readonly verdict: Verdict;
   /** Longest time without acknowledgement, for each partition of each killed leader. */
   readonly gapsMs: readonly number[];
@@ -52,42 +67,47 @@ export interface SoakResult {
 }
 
 export async function runSoak(options: SoakOptions): Promise<SoakResult> {
+  const settings = options.faults ? SETTINGS : {};
+  const cluster = await (options.processes ? clusterOfProcesses(settings) : clusterInProcess(settings));
+  try {
+    const result = await soak(cluster, options);
+    return { ...result, complaints: [...result.complaints, ...(await cluster.end())] };
+  } catch (error) {
+    await cluster.end();
+    throw error;
+  }
+}
+
+async function soak(cluster: SoakCluster, options: SoakOptions): Promise<SoakResult> {
   const { client, seconds, say } = options;
-  await using cluster = await startCluster({ nodes: NODES });
-  await cluster.createTopic(TOPIC, {
-    ...{ partitions: PARTITIONS, replicationFactor: NODES },
-    configs: { "min.insync.replicas": "2" },
-  });
   const ledger = new Ledger(PARTITIONS);
-  const movesMs: number[] = [];
-  void (async () => {
-    for await (const event of cluster.events) {
-      if (event.type === "leader-moved" && event.msSinceDown !== undefined) movesMs.push(event.msSinceDown);
-    }
-  })();
   const program = new Program(client.command, [...client.args, cluster.bootstrapServers, TOPIC, String(PARTITIONS)]);
   program.onLine((line) => ledger.take(line));
   await begun(ledger, program);
   const startedMs = performance.now();
-  const kills = await killInTurn(cluster, options, () => performance.now() - startedMs < seconds * 1000);
+  let settled: number | undefined;
+  const happened = await mishaps(cluster, options, () => {
+    if (performance.now() - startedMs >= SETTLED_MS) settled ??= cluster.memoryBytes();
+    return performance.now() - startedMs < seconds * 1000;
+  });
+  const { kills, misfortunes } = happened;
   const ranMs = performance.now() - startedMs;
   const endMs = Date.now();
   program.child.stdin?.end();
   const complaints: string[] = [];
   const code = await program.ended(END_TIMEOUT_MS);
   if (code !== 0) complaints.push(`the client ended with ${code}: ${program.errors}`);
-  await cluster.waitUntil.fullyReplicated(TOPIC, { timeoutMs: IN_SYNC_TIMEOUT_MS });
+  await cluster.inSync(IN_SYNC_TIMEOUT_MS);
+  const end = cluster.memoryBytes();
   say("reading back");
-  const leaders = Array.from({ length: PARTITIONS }, (_, partition) => cluster.leaderOf(TOPIC, partition));
-  const stored = await readBack(
-    TOPIC,
-    leaders.map((leader) => cluster.node(leader).address),
-  );
+  const addresses = await Promise.all((await cluster.leaders()).map((leader) => cluster.addressOf(leader)));
+  const stored = await readBack(TOPIC, addresses);
   const gapsMs = kills.flatMap(({ led, atMs }, index) =>
     led.map((partition) => ledger.longestGapMs(partition, atMs, kills[index + 1]?.atMs ?? endMs)),
   );
   return {
-    ...{ seconds: ranMs / 1000, kills, gapsMs, movesMs },
+    ...{ seconds: ranMs / 1000, kills, misfortunes, gapsMs, movesMs: cluster.movesMs },
+    memoryBytes: settled === undefined || end === undefined ? undefined : { settled, end },
     verdict: ledger.verdict(stored),
     complaints: [...complaints, ...ledger.complaints],
   };
@@ -104,30 +124,38 @@ async function begun(ledger: Ledger, program: Program): Promise<void> {
   }
 }
 
-async function killInTurn(cluster: Cluster, options: SoakOptions, goesOn: () => boolean): Promise<Kill[]> {
+async function mishaps(
+  cluster: SoakCluster,
+  options: SoakOptions,
+  goesOn: () => boolean,
+): Promise<Pick<SoakResult, "kills" | "misfortunes">> {
   const random = new SeededRandom(options.seed);
   const kills: Kill[] = [];
+  const misfortunes: Misfortune[] = [];
   const startMs = Date.now();
+  const say = (what: string): void => options.say(`${((Date.now() - startMs) / 1000).toFixed(1)} s: ${what}`);
   let turn: number[] = [];
   while (goesOn()) {
-    await cluster.waitUntil.fullyReplicated(TOPIC, { timeoutMs: IN_SYNC_TIMEOUT_MS });
+    await cluster.inSync(IN_SYNC_TIMEOUT_MS);
     if (random.oneIn(2)) await electPreferredLeaders(cluster);
     await sleep(300 + random.below(1200));
+    if (options.faults && random.oneIn(2)) {
+      misfortunes.push(await misfortune(cluster, random, say));
+      continue;
+    }
     if (turn.length === 0) turn = shuffled(random);
     const node = turn.shift() as number;
-    const powerLoss = random.oneIn(POWER_LOSS_IN);
-    const led = Array.from({ length: PARTITIONS }, (_, partition) => partition).filter(
-      (partition) => cluster.leaderOf(TOPIC, partition) === node,
-    );
+    const powerLoss = cluster.canLosePower && random.oneIn(POWER_LOSS_IN);
+    const leaders = await cluster.leaders();
+    const led = [...leaders.keys()].filter((partition) => leaders[partition] === node);
     const atMs = Date.now();
-    await cluster.node(node).kill({ powerLoss });
+    await cluster.kill(node, powerLoss);
     kills.push({ node, powerLoss, atMs, led });
-    const how = powerLoss ? "loses its power" : "is killed";
-    options.say(`${((atMs - startMs) / 1000).toFixed(1)} s: node ${node} ${how}; it led ${led.length} partitions`);
+    say(`node ${node} ${powerLoss ? "loses its power" : "is killed"}; it led ${led.length} partitions`);
     await sleep(300 + random.below(1500));
-    await cluster.node(node).restart();
+    await cluster.restart(node);
   }
-  return kills;
+  return { kills, misfortunes };
 }
 
 function shuffled(random: SeededRandom): number[] {
@@ -138,8 +166,8 @@ function shuffled(random: SeededRandom): number[] {
 }
 
 /** Leadership goes back where it belongs: every node leads something again, and a move without a death is seen too. */
-async function electPreferredLeaders(cluster: Cluster): Promise<void> {
-  const client = await WireClient.connect(cluster.node(1).address);
+async function electPreferredLeaders(cluster: SoakCluster): Promise<void> {
+  const client = await WireClient.connect(await cluster.addressOf(1));
   try {
     await client.request(ElectLeaders, 2, { electionType: 0, topicPartitions: null, timeoutMs: 10_000 });
   } finally {
