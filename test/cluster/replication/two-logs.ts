@@ -20,7 +20,13 @@ import { ManualClock } from "../../support/manual-clock.ts";
 export type Stretch = readonly [leaderEpoch: number, from: number, to: number];
 
 /** The follower is 1 in its own world, and 2 to its leader. */
-const FOLLOWER: FetchParameters = { replicaId: 2, replicaEpoch: -1, readCommitted: false, mayReadFromFollower: true };
+const FOLLOWER: FetchParameters = {
+  replicaId: 2,
+  replicaEpoch: -1,
+  readCommitted: false,
+  mayReadFromFollower: true,
+  rackId: "",
+};
 const ROUNDS_AT_MOST = 20;
 
 export class TwoLogs {
