@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 
 const examples = join(import.meta.dirname ?? ".", "..", "examples");
 const names = readdirSync(examples, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
+  .filter((entry) => entry.isDirectory() && existsSync(join(examples, entry.name, `${entry.name}.ts`)))
   .map((entry) => entry.name);
 const asked = process.argv.slice(2);
 const wanted = asked[0] === "all" ? names : asked;

@@ -25,6 +25,11 @@ export class ApacheKafka {
     this.libs = libs;
   }
 
+  /** The folder with its jars. */
+  get libraries(): string {
+    return this.libs;
+  }
+
   /** Compiles a program of one source file, named after its class, and gives how it is run. */
   async compile(source: string): Promise<{ command: string; args: string[] }> {
     const classes = cacheFolder("java-classes");
