@@ -69,13 +69,23 @@ export function servedApis(files: readonly ProjectFile[]): Map<Api, ListenerKind
   );
 }
 
+/** What Apache Kafka's brokers advertise, and ours do not: telemetry they advertise only with a plugin that takes it. */
+export function unservedApis(files: readonly ProjectFile[]): Api[] {
+  const served = servedApis(files);
+  const isServed = (api: Api): boolean => served.get(api)?.includes("broker") === true;
+  return APIS.filter((api) => api.listeners.includes("broker") && !isServed(api) && !/Telemetry/.test(api.name));
+}
+
 function apiTable(files: readonly ProjectFile[]): string {
   const rows = [...servedApis(files)].map(
     ([{ name, key, versions }, kinds]) =>
       `| ${name} | ${key} | ${versions.min}-${versions.max} | ${kinds.join(", ")} |`,
   );
   if (rows.length === 0) return "None yet.";
-  return ["| API | key | versions | served by |", "|---|---|---|---|", ...rows].join("\n");
+  const missing = unservedApis(files).map(({ name, key }) => `${name} (${key})`);
+  const rest = missing.length === 0 ? "all of it is served" : `not served, and not advertised: ${missing.join(", ")}`;
+  const table = ["| API | key | versions | served by |", "|---|---|---|---|", ...rows];
+  return [...table, "", `Of what Apache Kafka advertises to clients, ${rest}.`].join("\n");
 }
 
 function differenceList(files: readonly ProjectFile[]): string {

@@ -3,6 +3,7 @@
  * table of the README.
  */
 
+import { CreateAcls, DeleteAcls, DescribeAcls } from "../../protocol/messages/acls.ts";
 import { ApiVersions } from "../../protocol/messages/api-versions.ts";
 import { UnregisterBroker } from "../../protocol/messages/broker-lifecycle.ts";
 import { Heartbeat, JoinGroup, LeaveGroup, SyncGroup } from "../../protocol/messages/classic-group.ts";
@@ -14,6 +15,12 @@ import {
   ListConfigResources,
 } from "../../protocol/messages/configs.ts";
 import { ConsumerGroupDescribe, ConsumerGroupHeartbeat } from "../../protocol/messages/consumer-group.ts";
+import {
+  CreateDelegationToken,
+  DescribeDelegationToken,
+  ExpireDelegationToken,
+  RenewDelegationToken,
+} from "../../protocol/messages/delegation-tokens.ts";
 import { DeleteRecords } from "../../protocol/messages/delete-records.ts";
 import { ElectLeaders } from "../../protocol/messages/elect-leaders.ts";
 import { UpdateFeatures } from "../../protocol/messages/features.ts";
@@ -29,6 +36,7 @@ import { OffsetForLeaderEpoch } from "../../protocol/messages/offset-for-leader-
 import { Produce } from "../../protocol/messages/produce.ts";
 import { DescribeQuorum } from "../../protocol/messages/quorum.ts";
 import { AlterPartitionReassignments, ListPartitionReassignments } from "../../protocol/messages/reassignments.ts";
+import { SaslAuthenticate, SaslHandshake } from "../../protocol/messages/sasl.ts";
 import { CreatePartitions, CreateTopics, DeleteTopics } from "../../protocol/messages/topics.ts";
 import {
   AddOffsetsToTxn,
@@ -72,6 +80,17 @@ import {
 } from "./transactions.ts";
 import { handleDescribeProducers, handleDescribeTransactions, handleListTransactions } from "./transactions-admin.ts";
 import { handleTxnOffsetCommit } from "./txn-offset-commit.ts";
+import {
+  handleCreateAcls,
+  handleCreateDelegationToken,
+  handleDeleteAcls,
+  handleDescribeAcls,
+  handleDescribeDelegationToken,
+  handleExpireDelegationToken,
+  handleRenewDelegationToken,
+  handleSaslAuthenticate,
+  handleSaslHandshake,
+} from "./unsecured.ts";
 
 export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
   serve(Produce, handleProduce),
@@ -87,6 +106,7 @@ export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
   serve(SyncGroup, handleSyncGroup),
   serve(DescribeGroups, handleDescribeGroups),
   serve(ListGroups, handleListGroups),
+  serve(SaslHandshake, handleSaslHandshake),
   serve(ApiVersions, handleApiVersions),
   serve(CreateTopics, forwarding(CreateTopics)),
   serve(DeleteTopics, forwarding(DeleteTopics)),
@@ -98,11 +118,19 @@ export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
   serve(EndTxn, handleEndTxn),
   serve(WriteTxnMarkers, handleWriteTxnMarkers),
   serve(TxnOffsetCommit, handleTxnOffsetCommit),
+  serve(DescribeAcls, handleDescribeAcls),
+  serve(CreateAcls, handleCreateAcls),
+  serve(DeleteAcls, handleDeleteAcls),
   serve(DescribeConfigs, handleDescribeConfigs),
   serve(AlterConfigs, handleAlterConfigs),
   serve(AlterReplicaLogDirs, handleAlterReplicaLogDirs),
   serve(DescribeLogDirs, handleDescribeLogDirs),
+  serve(SaslAuthenticate, handleSaslAuthenticate),
   serve(CreatePartitions, forwarding(CreatePartitions)),
+  serve(CreateDelegationToken, handleCreateDelegationToken),
+  serve(RenewDelegationToken, handleRenewDelegationToken),
+  serve(ExpireDelegationToken, handleExpireDelegationToken),
+  serve(DescribeDelegationToken, handleDescribeDelegationToken),
   serve(DeleteGroups, handleDeleteGroups),
   serve(IncrementalAlterConfigs, handleIncrementalAlterConfigs),
   serve(ElectLeaders, forwarding(ElectLeaders)),

@@ -20,8 +20,10 @@ export interface FaultPace {
 
 const TIMEOUTS = { timeoutMs: 60_000 };
 /** Of a hundred faults; the rest are cuts. */
-const KILLS = 60;
-const PAUSES = 20;
+const KILLS = 50;
+const PAUSES = 25;
+/** Kills come at least this often, whatever is drawn. */
+const MOST_MS_PER_KILL = 8000;
 
 /** Brings fault after fault until it is told to stop; the cluster is whole again when it ends. */
 export async function bringFaults(
@@ -32,13 +34,15 @@ export async function bringFaults(
   stopped: () => boolean,
 ): Promise<void> {
   const [least, most] = pace.quietMs;
+  const startedMs = performance.now();
   while (!stopped()) {
     await quiet(least + random.below(most - least + 1), stopped);
     if (stopped()) return;
     const node = 1 + random.below(cluster.nodes.length);
     const lasts = () => quiet(random.below(pace.lastsMs + 1), stopped);
     const dice = random.below(100);
-    if (dice < KILLS) await kill(cluster, node, counts, lasts);
+    const isDue = performance.now() - startedMs > (counts.kills + 1) * MOST_MS_PER_KILL;
+    if (dice < KILLS || isDue) await kill(cluster, node, counts, lasts);
     else if (dice < KILLS + PAUSES) await pause(cluster, node, counts, lasts);
     else await cut(cluster, node, random, counts, lasts);
     await cluster.waitUntil.fullyReplicated(undefined, TIMEOUTS);

@@ -1,8 +1,9 @@
-/** The expectations of our tests of transactions, tried on Apache Kafka. */
+/** The expectations of our tests of transactions, and of security that there is none, tried on Apache Kafka. */
 import { afterAll, beforeAll } from "vitest";
 import { transactionalDataCases } from "../../broker/handlers/transactional-data-cases.ts";
 import { transactionalOffsetCases } from "../../broker/handlers/transactional-offsets-cases.ts";
 import { transactionCases } from "../../broker/handlers/transactions-cases.ts";
+import { unsecuredCases } from "../../broker/handlers/unsecured-cases.ts";
 import type { DataPlane } from "../../support/data-plane.ts";
 import { findApacheKafka } from "../support/apache-kafka.ts";
 import { startApacheKafkaPlane } from "../support/apache-kafka-plane.ts";
@@ -20,4 +21,5 @@ describeWith("Apache Kafka answers as our tests say it does", await findApacheKa
   transactionCases(() => plane);
   transactionalDataCases(() => plane);
   transactionalOffsetCases(() => plane);
+  unsecuredCases(() => plane);
 });
