@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { Missing } from "../../test/interop/support/toolchain.ts";
 import { removeBuiltPackage } from "../../test/support/odradek-command.ts";
 import { findLoadGenerator } from "./kafka/programs.ts";
-import { type Column, type Measured, ratio, shown, writeReport } from "./kafka/report.ts";
+import { type Column, type Measured, ratio, shown, writeRow } from "./kafka/report.ts";
 import { type Course, type Figures, ROWS, type Row } from "./kafka/rows.ts";
 import { type PeerName, type Server, serverOf } from "./kafka/servers.ts";
 
@@ -43,18 +43,16 @@ export async function benchKafka(): Promise<void> {
     replicas: row.nodes,
     topic: () => `bench-${++topics}`,
   });
-  const results: [Row, Measured][] = [];
   try {
     for (const row of rows) {
       const measured = await race.run(row, rounds, course(row));
-      results.push([row, measured]);
       print(row, measured);
+      if (process.env.BENCH_WRITE === "1") writeRow(row, measured, rounds);
     }
   } finally {
     await race.end();
     await removeBuiltPackage();
   }
-  if (process.env.BENCH_WRITE === "1") writeReport(results, rounds);
 }
 
 /** The servers of a run: those that serve row after row, and those of one measurement. */

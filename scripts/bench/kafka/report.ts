@@ -43,33 +43,33 @@ export function ratio(measured: Measured, other: Column): string {
   return ((ours[unit] as number) / (theirs[unit] as number)).toFixed(2);
 }
 
-export function writeReport(rows: readonly (readonly [Row, Measured])[], rounds: number): void {
+/** The row takes its place in the table; the others stay. */
+export function writeRow(row: Row, measured: Measured, rounds: number): void {
   const lines = new Map<string, string>();
   for (const line of (between(MARK, END) ?? "").split("\n")) {
     const name = /^\| `([^`]+)`/.exec(line)?.[1];
     if (name !== undefined) lines.set(name, line);
   }
   const today = new Date().toISOString().slice(0, 10);
-  for (const [row, measured] of rows) {
-    const cells = [
-      `\`${row.name}\` ${row.title}`,
-      ...COLUMNS.map(([column]) => shown(measured.get(column))),
-      ...(["apache-kafka", "kfake", "bare"] as const).map((other) => ratio(measured, other)),
-      row.aim,
-      `${today}, ${rounds} rounds`,
-    ];
-    lines.set(row.name, `| ${cells.join(" | ")} |`);
-  }
+  const cells = [
+    `\`${row.name}\` ${row.title}`,
+    ...COLUMNS.map(([column]) => shown(measured.get(column))),
+    ...(["apache-kafka", "kfake", "bare"] as const).map((other) => ratio(measured, other)),
+    row.aim,
+    `${today}, ${rounds} rounds`,
+  ];
+  lines.set(row.name, `| ${cells.join(" | ")} |`);
   const titles = ["row", ...COLUMNS.map(([, title]) => title), "÷ Kafka", "÷ kfake", "÷ bare", "aim", "measured"];
   const table = [`| ${titles.join(" | ")} |`, `|${titles.map(() => "---|").join("")}`, ...lines.values()].join("\n");
-  const old = existsSync(FILE) ? readFileSync(FILE, "utf8") : HEAD;
+  const there = existsSync(FILE) ? readFileSync(FILE, "utf8") : "# Benchmarks\n";
+  const old = there.includes(MARK) ? there : `${there}\n${SECTION}`;
   const before = old.slice(0, old.indexOf(MARK) + MARK.length);
   writeFileSync(FILE, `${before}\n${machine()}\n\n${table}\n${old.slice(old.indexOf(END))}`);
 }
 
 function between(start: string, end: string): string | undefined {
-  if (!existsSync(FILE)) return undefined;
-  const text = readFileSync(FILE, "utf8");
+  const text = existsSync(FILE) ? readFileSync(FILE, "utf8") : "";
+  if (!text.includes(start)) return undefined;
   return text.slice(text.indexOf(start), text.indexOf(end));
 }
 
@@ -78,7 +78,7 @@ function machine(): string {
   return `${cpus().length} cores (${cpu?.model.trim()}), shared by the load and the broker; Node.js ${process.version}, ${process.platform}.`;
 }
 
-const HEAD = `# Benchmarks
+const SECTION = `## Beside other brokers
 
 The same load on Odradek, Apache Kafka 4.3.1 and kfake (franz-go's), one after the other in one run, round by round; medians of the
 rounds. \`npm run bench -- kafka\` measures (scripts/bench/kafka says how to choose rows), \`BENCH_WRITE=1\` writes this table.
