@@ -4,6 +4,7 @@
  * Owns: finding the broker to ask. Leaves to the tests: what is expected.
  */
 import { Reader } from "../../protocol/bytes/reader.ts";
+import { ConsumerGroupDescribe } from "../../protocol/messages/consumer-group.ts";
 import { ConsumerProtocolAssignment } from "../../protocol/messages/consumer-protocol.ts";
 import { Fetch } from "../../protocol/messages/fetch.ts";
 import { FindCoordinator } from "../../protocol/messages/find-coordinator.ts";
@@ -26,6 +27,8 @@ export interface GroupView {
   /** The partitions of each member, ascending. */
   readonly assignments: readonly (readonly number[])[];
 }
+
+const GROUP_ID_NOT_FOUND = 69;
 
 /** Of a record batch, from its start. */
 const BATCH_LENGTH_AT = 8;
@@ -98,12 +101,32 @@ export class ClusterProbe {
     const client = await this.coordinator(groupId);
     const { groups } = await client.request(DescribeGroups, 4, { groups: [groupId] });
     const group = groups[0];
+    // Of groups that are not classic it says that they are dead.
+    if (group?.groupState === "Dead") return this.consumerGroup(client, groupId);
     if (group === undefined || group.errorCode !== 0)
       return { state: `error ${group?.errorCode}`, memberIds: [], assignments: [] };
     return {
       state: group.groupState,
       memberIds: group.members.map(({ memberId }) => memberId),
       assignments: group.members.map((member) => partitionsOf(member.memberAssignment)),
+    };
+  }
+
+  private async consumerGroup(client: WireClient, groupId: string): Promise<GroupView> {
+    const request = { groupIds: [groupId], includeAuthorizedOperations: false };
+    const [group] = (await client.request(ConsumerGroupDescribe, 0, request)).groups;
+    if (group === undefined || group.errorCode !== 0)
+      return {
+        state: group?.errorCode === GROUP_ID_NOT_FOUND ? "Dead" : `error ${group?.errorCode}`,
+        memberIds: [],
+        assignments: [],
+      };
+    const partitions = (member: (typeof group.members)[number]): number[] =>
+      member.assignment.topicPartitions.flatMap((topic) => topic.partitions).sort((a, b) => a - b);
+    return {
+      state: group.groupState,
+      memberIds: group.members.map(({ memberId }) => memberId),
+      assignments: group.members.map(partitions),
     };
   }
 

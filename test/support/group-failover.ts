@@ -78,7 +78,14 @@ export function testGroupFailover(name: string, client: GroupClient): void {
   test(name, async () => {
     await using cluster = await startCluster({
       nodes: 3,
-      settings: { "group.min.session.timeout.ms": 500 },
+      settings: {
+        "group.min.session.timeout.ms": 500,
+        // Of the consumer protocol, in which the cluster says how long.
+        "group.consumer.min.session.timeout.ms": 500,
+        "group.consumer.session.timeout.ms": MEMBER_SESSION_MS,
+        "group.consumer.min.heartbeat.interval.ms": 100,
+        "group.consumer.heartbeat.interval.ms": 200,
+      },
     });
     await cluster.createTopic(TOPIC, { partitions: PARTITIONS, configs: { "min.insync.replicas": "2" } });
     await using story = await Story.begin(cluster, client);

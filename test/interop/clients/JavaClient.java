@@ -75,14 +75,19 @@ public class JavaClient {
         var properties = properties(bootstrap);
         properties.put("group.id", group);
         properties.put("auto.offset.reset", "earliest");
+        var isNew = "consumer".equals(System.getenv("GROUP_PROTOCOL"));
+        // The cluster says how long sessions are.
+        if (isNew) properties.put("group.protocol", "consumer");
         var session = System.getenv("SESSION_TIMEOUT_MS");
         if (session != null) {
-            properties.put("session.timeout.ms", session);
-            properties.put("heartbeat.interval.ms", "200");
             properties.put("auto.commit.interval.ms", "100");
+            if (!isNew) {
+                properties.put("session.timeout.ms", session);
+                properties.put("heartbeat.interval.ms", "200");
+            }
         }
         var assignor = System.getenv("ASSIGNOR");
-        if (assignor != null) properties.put("partition.assignment.strategy", assignor);
+        if (assignor != null) properties.put(isNew ? "group.remote.assignor" : "partition.assignment.strategy", assignor);
         try (var consumer = new KafkaConsumer<>(properties, new StringDeserializer(), new StringDeserializer())) {
             var leaving = new Thread(() -> {
                 try {

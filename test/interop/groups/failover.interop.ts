@@ -20,6 +20,14 @@ function members(program: Pick<ClientProgram, "command" | "args" | "options">, a
   return (bootstrapServers, ...rest) => new ProgramClient(member, bootstrapServers).join(...rest);
 }
 
+/** The consumer protocol (KIP-848): what members get is the coordinator's to say. */
+function testConsumerProtocol(program: Pick<ClientProgram, "command" | "args" | "options">): void {
+  const env = { ...program.options?.env, GROUP_PROTOCOL: "consumer" };
+  const member = { ...program, options: { ...program.options, env } };
+  testGroupFailover("consumer protocol, uniform", { join: members(member, "uniform"), isSticky: true });
+  testGroupFailover("consumer protocol, range", { join: members(member, "range"), assignments: RANGE });
+}
+
 const python = await findPython();
 const kafka = await findApacheKafka();
 const javaProgram = kafka instanceof Missing ? kafka : await kafka.compile(SOURCE);
@@ -30,6 +38,7 @@ describe("R152, R157: a member is killed, its coordinator's node is killed, a me
     const program = found.program("confluent_kafka_client.py");
     testGroupFailover("eager", { join: members(program, "range"), assignments: RANGE });
     testGroupFailover("cooperative-sticky", { join: members(program, "cooperative-sticky"), isSticky: true });
+    testConsumerProtocol(program);
   });
   describeWith("Java", javaProgram, (program) => {
     testGroupFailover("classic, range", {
@@ -40,10 +49,12 @@ describe("R152, R157: a member is killed, its coordinator's node is killed, a me
       join: members(program, "org.apache.kafka.clients.consumer.CooperativeStickyAssignor"),
       isSticky: true,
     });
+    testConsumerProtocol(program);
   });
-  describeWith("franz-go", franzGo as string | Missing, (command) =>
-    testGroupFailover("cooperative-sticky", { join: members({ command }), isSticky: true }),
-  );
+  describeWith("franz-go", franzGo as string | Missing, (command) => {
+    testGroupFailover("cooperative-sticky", { join: members({ command }), isSticky: true });
+    testConsumerProtocol({ command });
+  });
   describeWith("Sarama", sarama as string | Missing, (command) =>
     testGroupFailover("range", { join: members({ command }), assignments: RANGE }),
   );

@@ -2,7 +2,7 @@
  * A node's whole directory changes hands: Odradek writes it, stops or is killed, Apache Kafka serves it and writes on, and Odradek
  * takes it back. Nothing is lost or different on the way, and producers and groups go on where they were.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, test } from "vitest";
@@ -18,10 +18,10 @@ import { BatchIterator } from "../../../protocol/records/batch-iterator.ts";
 import { Codec } from "../../../protocol/records/codec.ts";
 import { recordsIn } from "../../storage/log/log-fixture.ts";
 import { batchOf } from "../../support/batches.ts";
-import { removeBuiltPackage, startCommand } from "../../support/odradek-command.ts";
+import { removeBuiltPackage } from "../../support/odradek-command.ts";
 import { WireAsker } from "../../support/wire-asker.ts";
-import { type ApacheKafka, findApacheKafka } from "../support/apache-kafka.ts";
-import { freePorts, listens } from "../support/apache-kafka-cluster.ts";
+import { findApacheKafka } from "../support/apache-kafka.ts";
+import { apacheKafkaOver, odradekOver } from "../support/node-over-directory.ts";
 import { describeWith } from "../support/toolchain.ts";
 
 const PATIENCE_MS = 30_000;
@@ -37,56 +37,6 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 afterAll(removeBuiltPackage);
-
-interface Running {
-  readonly address: Address;
-  end(signal: "SIGTERM" | "SIGKILL"): Promise<void>;
-}
-
-async function odradek(folder: string): Promise<Running> {
-  const settings = ["log.cleaner.backoff.ms=50", "offsets.topic.num.partitions=3"].flatMap((one) => ["--set", one]);
-  const running = await startCommand(["start", "--port", "0", "--data-dir", folder, ...settings]);
-  const [bootstrap = ""] = await running.ready;
-  return {
-    address: addressOf(bootstrap),
-    end: async (signal) => {
-      running.process.kill(signal);
-      await running.ended;
-    },
-  };
-}
-
-/** Apache Kafka as node 1, over a directory that is there. */
-async function apacheKafka(kafka: ApacheKafka, directory: string, folder: string): Promise<Running> {
-  const [port = 0, controllerPort = 0] = await freePorts(2);
-  const properties = join(folder, "server.properties");
-  const settings = {
-    "process.roles": "broker,controller",
-    "node.id": "1",
-    "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    "controller.listener.names": "CONTROLLER",
-    "log.dirs": directory,
-    "offsets.topic.replication.factor": "1",
-    "offsets.topic.num.partitions": "3",
-  };
-  const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
-  writeFileSync(properties, lines.join(""));
-  const program = kafka.start("kafka.Kafka", [properties]);
-  await listens(port, program);
-  return {
-    address: { host: "127.0.0.1", port },
-    end: async (signal) => {
-      program.child.kill(signal);
-      await program.ended(60_000);
-    },
-  };
-}
-
-function addressOf(bootstrap: string): Address {
-  const [host = "", port = ""] = bootstrap.split(":");
-  return { host, port: Number(port) };
-}
 
 /** One client over one connection. */
 class Client implements Disposable {
@@ -251,7 +201,7 @@ describeWith("Apache Kafka and a whole directory of ours", await findApacheKafka
     async (signal) => {
       const folder = mkdtempSync(join(tmpdir(), "taken-over-"));
       folders.push(folder);
-      const first = await odradek(folder);
+      const first = await odradekOver(folder);
       const ours = await Client.open(first.address);
       const producer = await writeEverything(ours);
       const written = await readEverything(ours);
@@ -259,7 +209,7 @@ describeWith("Apache Kafka and a whole directory of ours", await findApacheKafka
       ours[Symbol.dispose]();
       await first.end(signal);
 
-      const second = await apacheKafka(kafka, join(folder, "1"), folder);
+      const second = await apacheKafkaOver(kafka, join(folder, "1"), folder);
       const theirs = await Client.open(second.address);
       expect(await readEverything(theirs)).toEqual(written);
       expect(await theirs.committed("gzip")).toBe(42);
@@ -277,7 +227,7 @@ describeWith("Apache Kafka and a whole directory of ours", await findApacheKafka
       theirs[Symbol.dispose]();
       await second.end(signal);
 
-      const third = await odradek(folder);
+      const third = await odradekOver(folder);
       const again = await Client.open(third.address);
       expect(await readEverything(again)).toEqual(writtenOn);
       expect(await again.read("new")).toEqual(["0 k new"]);

@@ -3,6 +3,8 @@
  */
 import { describe, expect, it } from "vitest";
 import type { GroupSettings } from "../../../../broker/groups/group-settings.ts";
+import { decideCommit } from "../../../../broker/groups/offsets/commit-offsets.ts";
+import { Reply } from "../../../../broker/state-machine/reply.ts";
 import { ErrorCode } from "../../../../protocol/error-codes.ts";
 import { GroupWorld, T1, topicImage } from "../group-world.ts";
 import { Consumer, settle } from "./consumer.ts";
@@ -68,6 +70,32 @@ describe("a member of a consumer group", () => {
     expect(commit(world, "a", 2, 3)).toBe(0);
     a.heartbeat();
     expect(commit(world, "a", 2, 3)).toBe(ErrorCode.STALE_MEMBER_EPOCH);
+  });
+
+  it("commits in transactions as outside of them, and producers that name no member may", async () => {
+    const [world, a] = await pair();
+    a.join();
+    const code = (memberId: string, generationId: number): unknown => {
+      const reply = new Reply<unknown>((errorCode) => errorCode);
+      const partitions = [{ partitionIndex: 0, committedOffset: 5, committedLeaderEpoch: -1, committedMetadata: "" }];
+      const order = {
+        ...{ groupId: "g", memberId, groupInstanceId: null, generationId, transactional: true, knowsEpochs: true },
+        ...{ retentionTimeMs: -1, unknownGroup: ErrorCode.ILLEGAL_GENERATION },
+        topics: [{ name: "t1", topicId: T1.id, partitions }],
+        transaction: { producerId: 9, producerEpoch: 1 },
+      };
+      let answer: unknown;
+      reply.later.onComplete((value) => {
+        answer = value;
+      });
+      world.groups.write("g", reply, (m) => decideCommit(m.groups.get("g"), order, 4096, m.nowMs));
+      return answer;
+    };
+    const done = [{ name: "t1", topicId: T1.id, partitions: [{ partitionIndex: 0, errorCode: 0 }] }];
+    expect(code("a", 2)).toEqual(done);
+    expect(code("", -1)).toEqual(done);
+    expect(code("a", 3)).toBe(ErrorCode.STALE_MEMBER_EPOCH);
+    expect(code("b", 2)).toBe(ErrorCode.UNKNOWN_MEMBER_ID);
   });
 
   it("fetches in its epoch; who names no member sees all", async () => {

@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -77,6 +78,13 @@ func (c client) Join(topic, group string, leave <-chan struct{}) error {
 	if session := lines.SessionTimeout(); session > 0 {
 		options = append(options, kgo.SessionTimeout(session), kgo.HeartbeatInterval(lines.Heartbeat),
 			kgo.AutoCommitInterval(lines.Heartbeat))
+	}
+	if os.Getenv("GROUP_PROTOCOL") == "consumer" {
+		balancer := kgo.GroupBalancer(kgo.StickyBalancer())
+		if os.Getenv("ASSIGNOR") == "range" {
+			balancer = kgo.RangeBalancer()
+		}
+		options = append(options, kgo.ServerSideBalancer(), kgo.Balancers(balancer))
 	}
 	connected, err := c.connect(options...)
 	if err != nil {
