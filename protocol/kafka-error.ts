@@ -11,7 +11,11 @@ export class KafkaError extends Error {
 
   /** @param detail sent to clients where the API has room for it. */
   constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
+    // It is an answer, and one request may have a million of them: to note where each came from takes longer than all the rest.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(detail ?? errorName(code) ?? String(code), options);
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
   }
 }

@@ -83,7 +83,7 @@ export class FetchSessionCache {
   /** A new session, or undefined when there is no room and none to evict: the client then goes on without. */
   open(partitions: FetchPartitions, usesTopicIds: boolean, fromFollower: boolean): FetchSession | undefined {
     const nowMs = this.clock.monotonicMs();
-    // Differs from Kafka: it counts sessions only, and a few clients can fill its memory.
+    // Differs from Kafka: the partitions of all fetch sessions together have a limit, where Kafka counts sessions only.
     if (this.partitionTotal + partitions.size > this.maxPartitions) return undefined;
     if (!this.makeRoom(fromFollower, partitions.size, nowMs)) return undefined;
     let id: number;

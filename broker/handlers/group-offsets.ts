@@ -100,11 +100,12 @@ function withCode(partitions: readonly { readonly partitionIndex: number }[], er
 /** One entry per topic, refusals first. */
 function mergeTopics(refused: readonly CommitResult[], results: readonly CommitResult[]): CommitResult[] {
   if (refused.length === 0) return [...results];
-  const merged = new Map<string, CommitResult>();
+  const merged = new Map<string, CommitResult & { readonly partitions: CommitResult["partitions"][number][] }>();
   for (const topic of [...refused, ...results]) {
     const key = `${topic.topicId}/${topic.name}`;
     const known = merged.get(key);
-    merged.set(key, known === undefined ? topic : { ...known, partitions: [...known.partitions, ...topic.partitions] });
+    if (known === undefined) merged.set(key, { ...topic, partitions: [...topic.partitions] });
+    else for (const partition of topic.partitions) known.partitions.push(partition);
   }
   return [...merged.values()];
 }

@@ -106,6 +106,16 @@ describe("OffsetCommit and OffsetFetch", () => {
     expect(world.log.logEndOffset).toBe(1);
   });
 
+  it("B30, B74: one unknown topic, named a hundred thousand times, is refused in one entry, and soon", async () => {
+    const world = await GroupWorld.start();
+    const topic = { name: "unknown", partitions: [offset(0, 1)] };
+    const startMs = performance.now();
+    const { answer } = world.commit(8, { topics: new Array(100_000).fill(topic) });
+    expect(answer?.topics).toHaveLength(1);
+    expect(answer?.topics[0]?.partitions).toHaveLength(100_000);
+    expect(performance.now() - startMs).toBeLessThan(5000);
+  });
+
   it("B74: a hundred thousand partitions in one request are stored", async () => {
     const world = await GroupWorld.start();
     const partitionCount = 100_000;
