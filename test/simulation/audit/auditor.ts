@@ -49,6 +49,7 @@ export class Auditor {
   private readonly crashed = new Map<number, number>();
   /** Nodes whose disk is known to have lost or damaged what was written. */
   private readonly damaged = new Set<number>();
+  private readonly deleted = new Set<string>();
   private eventNode = "";
 
   constructor(cluster: SimulatedCluster) {
@@ -83,9 +84,15 @@ export class Auditor {
     for (const audit of this.partitions.values()) audit.hasCrashed(nodeId);
   }
 
-  /** Somebody damaged what is on the node's disk. */
+  /** Somebody damaged what is on the disk of a node that is down. */
   diskWasDamaged(nodeId: number): void {
     this.damaged.add(nodeId);
+    for (const audit of this.partitions.values()) if (audit.powerWasCut(nodeId)) this.counts.dirtyLosses++;
+  }
+
+  /** Whether there was a topic of that id and is none any more. */
+  isDeleted(topicId: string): boolean {
+    return this.deleted.has(topicId);
   }
 
   private afterEvent(): void {
@@ -152,6 +159,10 @@ export class Auditor {
     const { partition, shadow, audit } = look;
     const { log } = partition;
     if (log.offline) return;
+    // Taken away by a move and given back before the node has heard of either.
+    if (!audit.shadows.has(shadow.nodeId) && audit.image?.replicas.includes(shadow.nodeId) === true) {
+      audit.shadows.set(shadow.nodeId, shadow);
+    }
     const leaderEpoch = partition.leader?.leaderEpoch;
     if (look.leaderEpoch === leaderEpoch && !shadow.isBehind(log)) return;
     if (leaderEpoch !== undefined && look.leaderEpoch === leaderEpoch && log.highWatermark < look.highWatermark) {
@@ -189,6 +200,7 @@ export class Auditor {
     }
     for (const [id, topic] of before.topicsById) {
       if (image.topicsById.has(id)) continue;
+      this.deleted.add(id);
       for (const { partition } of topic.partitions) this.partitions.delete(`${id}-${partition}`);
     }
     for (const [id, topic] of image.topicsById) {

@@ -13,11 +13,12 @@ import { Violation } from "./violation.ts";
 
 export class ClientWitness implements ProducerWitness, ConsumerWitness {
   readonly ledger: Ledger;
+  /** Answers about times and epochs that were held against the log. */
+  answersChecked = 0;
   private readonly auditor: Auditor;
   private readonly failures: Error[];
   /** The largest end that ListOffsets has given of each partition, by the leader epoch it was asked in. */
   private readonly ends = new Map<string, number[]>();
-  private readonly deleted = new Set<string>();
 
   constructor(ledger: Ledger, auditor: Auditor, failures: Error[]) {
     this.ledger = ledger;
@@ -34,11 +35,7 @@ export class ClientWitness implements ProducerWitness, ConsumerWitness {
   }
 
   topicIsDeleted(topicId: string): boolean {
-    return this.deleted.has(topicId);
-  }
-
-  topicWasDeleted(topicId: string): void {
-    this.deleted.add(topicId);
+    return this.auditor.isDeleted(topicId);
   }
 
   /** V3: what acks=all promises is committed by the time the client hears of it. */
@@ -130,5 +127,39 @@ export class ClientWitness implements ProducerWitness, ConsumerWitness {
         new Violation("V10", `${audit.name}: ListOffsets says ${offset}, committed is ${audit.committedEnd}`),
       );
     }
+  }
+
+  /** The first batch that has the time, or a later one, is where it is found. */
+  timeFound(topicId: string, partition: number, timestamp: number, offset: number): void {
+    const audit = this.auditor.of(topicId, partition);
+    // What was trimmed meanwhile can be there for one and gone for another.
+    if (audit === undefined || audit.wasUnclean || audit.startOffset > 0) return;
+    this.answersChecked++;
+    const first = audit.committed.find((batch) => !batch.isControl && batch.maxTimestamp >= timestamp);
+    if (first !== undefined && offset >= first.baseOffset && offset <= first.lastOffset) return;
+    this.failures.push(
+      new Violation(
+        "V16",
+        `${audit.name}: the time ${timestamp} is found at ${offset}; it is in ${describeBatch(first)}`,
+      ),
+    );
+  }
+
+  /** An epoch ends where the next one that wrote something begins. */
+  epochEnded(topicId: string, partition: number, epoch: number, leaderEpoch: number, endOffset: number): void {
+    const audit = this.auditor.of(topicId, partition);
+    if (audit === undefined || audit.wasUnclean || audit.startOffset > 0) return;
+    // A deposed leader may have more of the epoch than was committed in the end.
+    if (audit.image?.leaderEpoch !== leaderEpoch) return;
+    const next = audit.committed.find((batch) => batch.leaderEpoch > epoch);
+    if (next === undefined) return;
+    this.answersChecked++;
+    if (endOffset === next.baseOffset) return;
+    this.failures.push(
+      new Violation(
+        "V1",
+        `${audit.name}: epoch ${epoch} is said to end at ${endOffset}, then comes ${describeBatch(next)}`,
+      ),
+    );
   }
 }

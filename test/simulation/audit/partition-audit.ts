@@ -66,6 +66,7 @@ export class PartitionAudit {
     this.image = now;
     this.promise = promise;
     const { leader, leaderEpoch, partitionEpoch, replicas, inSyncReplicas, eligibleLeaderReplicas } = now;
+    for (const id of before?.replicas ?? []) if (!replicas.includes(id)) this.forget(id);
     if (before !== undefined && (leaderEpoch < before.leaderEpoch || partitionEpoch < before.partitionEpoch)) {
       throw new Violation("V15", `${this.name}: epochs go back: ${leaderEpoch}/${partitionEpoch}`);
     }
@@ -82,6 +83,14 @@ export class PartitionAudit {
       throw new Violation("V18", `${this.name}: its leader ${leader} is not in sync (${inSyncReplicas})`);
     }
     if (now.leaderRecoveryState === 1) this.uncleanEpochs.add(leaderEpoch);
+  }
+
+  /** A node is no replica any more: should it be one again, it begins anew. */
+  private forget(nodeId: number): void {
+    this.shadows.delete(nodeId);
+    this.checkedTo.delete(nodeId);
+    this.lossy.delete(nodeId);
+    this.crashed.delete(nodeId);
   }
 
   /** A leader's or follower's log or marks moved. @param leaderEpoch undefined for a follower. */
@@ -168,7 +177,9 @@ export class PartitionAudit {
     }
     this.leaders.set(leaderEpoch, nodeId);
     this.newestEpoch = Math.max(this.newestEpoch, leaderEpoch);
-    if (this.holdsAll(shadow)) return;
+    // It hears only now that it was to lead, and another leads already: what that one committed it need not have.
+    const isLate = this.image !== undefined && leaderEpoch < this.image.leaderEpoch;
+    if (isLate || this.holdsAll(shadow)) return;
     const end = this.checkedTo.get(nodeId) ?? this.startOffset;
     if (!this.mayLose(leaderEpoch)) {
       throw new Violation(

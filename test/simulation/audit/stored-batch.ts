@@ -11,6 +11,7 @@ export interface StoredBatch {
   readonly producerEpoch: number;
   readonly baseSequence: number;
   readonly isControl: boolean;
+  readonly maxTimestamp: number;
 }
 
 export function storedBatch(batch: RecordBatch): StoredBatch {
@@ -23,6 +24,7 @@ export function storedBatch(batch: RecordBatch): StoredBatch {
     producerEpoch: batch.producerEpoch,
     baseSequence: batch.baseSequence,
     isControl: batch.isControl,
+    maxTimestamp: batch.maxTimestamp,
   };
 }
 

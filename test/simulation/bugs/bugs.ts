@@ -2,8 +2,9 @@
 import { CONTROLLER_BUGS } from "./controller-bugs.ts";
 import type { InjectedBug } from "./injected-bug.ts";
 import { REPLICATION_BUGS } from "./replication-bugs.ts";
+import { STORAGE_BUGS } from "./storage-bugs.ts";
 
-export const BUGS: readonly InjectedBug[] = [...REPLICATION_BUGS, ...CONTROLLER_BUGS];
+export const BUGS: readonly InjectedBug[] = [...REPLICATION_BUGS, ...CONTROLLER_BUGS, ...STORAGE_BUGS];
 
 /** @throws Error that says which there are. */
 export function bugNamed(name: string): InjectedBug {

@@ -1,4 +1,5 @@
 /** Bugs of the controller and of what brokers tell it. */
+import { PartitionIndex, PartitionSet } from "../../../cluster/controller/partition-index.ts";
 import { BrokerLifecycle } from "../../../cluster/membership/broker-lifecycle.ts";
 import { type InjectedBug, replaceMethod } from "./injected-bug.ts";
 
@@ -21,5 +22,25 @@ export const CONTROLLER_BUGS: readonly InjectedBug[] = [
             return original.call(this);
           },
       ),
+  },
+  {
+    name: "R36",
+    what: "a dirty restart takes a broker out of ISRs only: it stays eligible for leaderships (KIP-966)",
+    inject: () => {
+      const eligible = new WeakSet<object>();
+      const undo = replaceMethod(
+        PartitionIndex.prototype,
+        "apply",
+        (original) =>
+          function (this: PartitionIndex, delta) {
+            if (!eligible.has(this)) {
+              eligible.add(this);
+              this.eligible.get = () => new PartitionSet();
+            }
+            return original.call(this, delta);
+          },
+      );
+      return undo;
+    },
   },
 ];

@@ -65,7 +65,52 @@ export const REPLICATION_BUGS: readonly InjectedBug[] = [
     what: "a shrink of the ISR counts before the controller has committed it (KAFKA-13091)",
     inject: () => highWatermarkOver(({ inSync }) => inSync.proposal?.replicas ?? inSync.committed),
   },
+  {
+    name: "R46",
+    what: "a replica that is being added joins the ISR before it has what is committed",
+    inject: () =>
+      replaceMethod(
+        LeaderStateClass.prototype,
+        "mayJoin",
+        () =>
+          function (this: LeaderState, follower, _highWatermark, eligibility) {
+            const { replicaId, brokerEpoch } = follower;
+            const isMember = this.inSync.committed.includes(replicaId) || this.inSync.proposal !== undefined;
+            return !isMember && brokerEpoch !== undefined && eligibility.isEligible(replicaId, brokerEpoch);
+          },
+      ),
+  },
+  {
+    name: "R168",
+    what: "a follower's fetch session does not tell its leader of a new leader epoch while the offset stays",
+    inject: () =>
+      replaceMethod(
+        FollowerSession.prototype,
+        "next",
+        (original) =>
+          function (this: FollowerSession, changed) {
+            const { beginsAnew } = this;
+            const told = toldOffsets.get(this) ?? new Map<string, number>();
+            toldOffsets.set(this, told);
+            const fields = original.call(this, changed);
+            if (fields === undefined) return undefined;
+            const topics = fields.topics.map((topic) => ({
+              ...topic,
+              partitions: topic.partitions.filter(({ partition, fetchOffset }) => {
+                const key = `${topic.topicId}-${partition}`;
+                const isOld = !beginsAnew && told.get(key) === fetchOffset;
+                told.set(key, fetchOffset);
+                return !isOld;
+              }),
+            }));
+            return { ...fields, topics: topics.filter(({ partitions }) => partitions.length > 0) };
+          },
+      ),
+  },
 ];
+
+/** Where each session's leader was told to read, by partition. */
+const toldOffsets = new WeakMap<FollowerSession, Map<string, number>>();
 
 /** The leader epoch each partition was in last. */
 const epochsSeen = new WeakMap<Partition, number>();

@@ -9,12 +9,12 @@ import type { RpcClient } from "../../../broker/network/rpc-client.ts";
 import { RpcError } from "../../../broker/network/rpc-error.ts";
 import { ErrorCode, errorName } from "../../../protocol/error-codes.ts";
 import { Fetch } from "../../../protocol/messages/fetch.ts";
-import { ListOffsets } from "../../../protocol/messages/list-offsets.ts";
 import { BatchIterator } from "../../../protocol/records/batch-iterator.ts";
 import type { RecordBatch } from "../../../protocol/records/record-batch.ts";
 import type { Decode, Encode } from "../../../protocol/schema/message.ts";
 import type { Timer } from "../../../storage/clock.ts";
 import { type ClientEnvironment, ClusterClient, type TopicView } from "./cluster-client.ts";
+import { EARLIEST, type ProbeWitness, ReadProbes } from "./read-probes.ts";
 
 export interface ConsumerOptions {
   readonly topics: readonly string[];
@@ -28,16 +28,11 @@ export interface ConsumerOptions {
   readonly probeMs: number;
 }
 
-export interface ConsumerWitness {
+export interface ConsumerWitness extends ProbeWitness {
   /** A batch was read: whole, its CRC right, in order behind the one before. @throws what is wrong with it. */
   read(topicId: string, partition: number, batch: RecordBatch, marks: ReadMarks): void;
   /** The position is not there any more, or the log diverged. @throws where nothing excuses that. */
   moved(topicId: string, partition: number, from: number, why: "truncated" | "out of range", to: number): void;
-  /** ListOffsets answered. */
-  end(topicId: string, partition: number, offset: number, leaderEpoch: number, least: number): void;
-  /** What ListOffsets must at least say that is asked now. */
-  leastEnd(topicId: string, partition: number, leaderEpoch: number): number;
-  met(error: string): void;
   unexpected(error: Error): void;
 }
 
@@ -58,7 +53,8 @@ interface Position {
   /** Being asked for: nothing is fetched meanwhile. */
   resetting: boolean;
   highWatermark: number;
-  /** Batches of other things than records are skipped by offset. */
+  /** Of some batch that was read. */
+  seenTimestamp: number | undefined;
   reads: number;
 }
 
@@ -74,10 +70,6 @@ type FetchRequest = Encode<(typeof Fetch)["request"]>;
 type FetchResponse = Decode<(typeof Fetch)["response"]>;
 type PartitionAnswer = FetchResponse["responses"][number]["partitions"][number];
 
-const LIST_OFFSETS_VERSION = 7;
-const LATEST = -1;
-const EARLIEST = -2;
-
 export class Consumer {
   private readonly options: ConsumerOptions;
   private readonly environment: ClientEnvironment;
@@ -85,7 +77,7 @@ export class Consumer {
   private readonly witness: ConsumerWitness;
   private readonly positions = new Map<string, Position>();
   private readonly sources = new Map<number, Source>();
-  private probeTimer: Timer | undefined;
+  private readonly probes: ReadProbes;
   private wakeTimer: Timer | undefined;
   private wakeAtMs = Number.POSITIVE_INFINITY;
 
@@ -95,15 +87,16 @@ export class Consumer {
     this.witness = witness;
     this.client = new ClusterClient(environment, options.topics);
     this.client.onMetadata = () => this.metadataCame();
+    this.probes = new ReadProbes(this.client, witness, options.probeMs, options.readCommitted);
   }
 
   start(): void {
     this.client.start();
-    this.scheduleProbe();
+    this.probes.start(() => [...this.positions.values()]);
   }
 
   close(): void {
-    this.probeTimer?.cancel();
+    this.probes.close();
     this.wakeTimer?.cancel();
     this.client.close();
   }
@@ -151,6 +144,7 @@ export class Consumer {
             retryAtMs: 0,
             resetting: false,
             highWatermark: -1,
+            seenTimestamp: undefined,
             reads: 0,
           },
         });
@@ -335,7 +329,9 @@ export class Consumer {
         lastStableOffset: answer.lastStableOffset,
         position: position.offset,
       });
-      position.reads++;
+      // Any batch as likely as another, with no more than one kept.
+      if (!batch.isControl && this.environment.random.below(++position.reads) === 0)
+        position.seenTimestamp = batch.maxTimestamp;
       position.offset = batch.nextOffset;
       position.lastEpoch = batch.partitionLeaderEpoch;
     }
@@ -392,65 +388,15 @@ export class Consumer {
   /** auto.offset.reset=earliest. */
   private reset(position: Position): void {
     position.resetting = true;
-    void this.askOffset(position, EARLIEST).then((offset) => {
+    void this.probes.offset(position, EARLIEST).then((offset) => {
       position.resetting = false;
-      if (offset !== undefined) {
+      if (offset !== undefined && this.positions.get(keyOf(position.topic.id, position.partition)) === position) {
         this.witness.moved(position.topic.id, position.partition, position.offset, "out of range", offset);
         position.offset = offset;
         position.lastEpoch = -1;
       }
       this.pump();
     });
-  }
-
-  private scheduleProbe(): void {
-    const { clock, random } = this.environment;
-    const { probeMs } = this.options;
-    if (probeMs === 0 || this.client.isClosed) return;
-    this.probeTimer = clock.after(random.below(2 * probeMs), () => {
-      this.scheduleProbe();
-      const positions = [...this.positions.values()];
-      if (positions.length === 0) return;
-      const position = random.pick(positions);
-      const { topic, partition } = position;
-      const leaderEpoch = this.leaderOf(position)?.leaderEpoch ?? -1;
-      const least = this.witness.leastEnd(topic.id, partition, leaderEpoch);
-      void this.askOffset(position, LATEST).then((offset) => {
-        if (offset !== undefined) this.witness.end(topic.id, partition, offset, leaderEpoch, least);
-      });
-    });
-  }
-
-  /** Undefined: no answer that counts. */
-  private async askOffset(position: Position, timestamp: number): Promise<number | undefined> {
-    const { topic, partition } = position;
-    const leader = this.leaderOf(position);
-    const client = leader === undefined ? undefined : this.client.brokerAt(leader.leader);
-    if (leader === undefined || client === undefined) return undefined;
-    const request = {
-      ...{ replicaId: -1, isolationLevel: this.options.readCommitted ? 1 : 0 },
-      topics: [
-        {
-          name: topic.name,
-          partitions: [{ partitionIndex: partition, currentLeaderEpoch: leader.leaderEpoch, timestamp }],
-        },
-      ],
-    };
-    try {
-      const timeoutMs = this.client.settings.requestTimeoutMs;
-      const { body } = await client.call(ListOffsets, request, { version: LIST_OFFSETS_VERSION, timeoutMs });
-      const answer = body.topics[0]?.partitions[0];
-      if (answer?.errorCode === ErrorCode.NONE) {
-        const isCurrent = this.positions.get(keyOf(topic.id, partition)) === position;
-        return isCurrent && !this.client.isClosed ? answer.offset : undefined;
-      }
-      this.witness.met(`ListOffsets ${errorName(answer?.errorCode ?? -1) ?? answer?.errorCode}`);
-      this.client.refresh();
-    } catch (error) {
-      if (!(error instanceof RpcError)) throw error;
-      this.client.refresh();
-    }
-    return undefined;
   }
 }
 

@@ -5,7 +5,9 @@
  */
 import type { Auditor } from "../audit/auditor.ts";
 import type { EventOwner } from "../event-heap.ts";
+import type { SeededRandom } from "../seeded-random.ts";
 import type { Fault, FaultKind, Victim } from "./faults.ts";
+import type { Operator } from "./operator.ts";
 import { CONTROLLER, nodeName, type SimulatedCluster } from "./simulated-cluster.ts";
 
 /** A node that could not start (its controller was away) tries again, as whoever watches over processes would. */
@@ -16,14 +18,19 @@ export class FaultRunner {
   private readonly cluster: SimulatedCluster;
   private readonly auditor: Auditor;
   private readonly clients: readonly string[];
+  private readonly operator: Operator;
+  private readonly random: SeededRandom;
   private readonly owner: EventOwner = { name: "faults", alive: true, stalledUntilMs: 0 };
   private healing = false;
   private controllerIsDown = false;
 
-  constructor(cluster: SimulatedCluster, auditor: Auditor, clients: readonly string[]) {
+  /** @param operator whom changes of topics are left to. */
+  constructor(cluster: SimulatedCluster, auditor: Auditor, clients: readonly string[], operator: Operator) {
     this.cluster = cluster;
     this.auditor = auditor;
     this.clients = clients;
+    this.operator = operator;
+    this.random = cluster.simulation.generator("faults");
   }
 
   schedule(faults: readonly Fault[]): void {
@@ -35,6 +42,7 @@ export class FaultRunner {
     this.healing = true;
     const { cluster } = this;
     cluster.network.lossy = false;
+    cluster.loseNoAnswers();
     cluster.network.links.healAll();
     for (const name of cluster.serverNames) {
       const machine = cluster.machine(name);
@@ -142,6 +150,24 @@ export class FaultRunner {
       case "clock":
         cluster.machine(nodeName(this.nodeOf(fault.victim))).clock.jumpWall(fault.byMs);
         return true;
+      case "damage": {
+        const id = this.nodeOf(fault.victim);
+        return this.kill(id, fault.downMs) && this.damage(id, fault.flips);
+      }
+      case "lost-answers": {
+        const id = this.nodeOf(fault.victim);
+        cluster.loseAnswers(id, fault.chance);
+        this.after(fault.durationMs, () => cluster.loseNoAnswers(id));
+        return true;
+      }
+      case "config":
+        return this.operator.configure(fault.topic, fault.name, fault.value);
+      case "trim":
+        return this.operator.trim(fault.topic, fault.partition, fault.keep);
+      case "recreate":
+        return this.operator.recreate();
+      case "reassign":
+        return this.operator.reassign(fault.topic, fault.partition, fault.place);
     }
   }
 
@@ -177,6 +203,23 @@ export class FaultRunner {
     this.cluster.cutPower(id);
     this.auditor.powerWasCut(id);
     this.after(downMs, () => this.startNode(id));
+    return true;
+  }
+
+  /** Bits that are not on the device yet: recovery sees them, and other replicas have what they were. */
+  private damage(id: number, flips: number): boolean {
+    const disk = this.cluster.disk(id);
+    const unsynced = disk
+      .filesWithPaths()
+      .filter(
+        ([path, inode]) => /^\/data\/logs\/t\d+-\d+\/\d+\.log$/.test(path) && inode.durableBytes < inode.sizeBytes,
+      );
+    if (unsynced.length === 0) return false;
+    for (let left = flips; left > 0; left--) {
+      const [, inode] = this.random.pick(unsynced);
+      inode.flip(this.random.between(inode.durableBytes, inode.sizeBytes - 1), 1 << this.random.below(8));
+    }
+    this.auditor.diskWasDamaged(id);
     return true;
   }
 

@@ -37,6 +37,17 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: "break"; readonly victim: Victim; readonly other: number }
   | { readonly kind: "slow-disk"; readonly victim: Victim; readonly latencyMs: number; readonly durationMs: number }
   | { readonly kind: "clock"; readonly victim: Victim; readonly byMs: number }
+  /** Killed, and bits of what was not on the device yet are flipped: what replicas can repair. */
+  | { readonly kind: "damage"; readonly victim: Victim; readonly flips: number; readonly downMs: number }
+  /** The work is done and the answer lost, with a probability. */
+  | { readonly kind: "lost-answers"; readonly victim: Victim; readonly chance: number; readonly durationMs: number }
+  | { readonly kind: "config"; readonly topic: number; readonly name: string; readonly value: string }
+  /** DeleteRecords, so far back from the end. */
+  | { readonly kind: "trim"; readonly topic: number; readonly partition: number; readonly keep: number }
+  /** The topic is deleted and made again. */
+  | { readonly kind: "recreate" }
+  /** A partition moves to as many nodes, from this place on. */
+  | { readonly kind: "reassign"; readonly topic: number; readonly partition: number; readonly place: number }
 );
 
 export type FaultKind = Fault["kind"];
@@ -57,6 +68,12 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   "break",
   "slow-disk",
   "clock",
+  "damage",
+  "lost-answers",
+  "config",
+  "trim",
+  "recreate",
+  "reassign",
 ];
 
 /** How often each kind happens when it does, in a minute. */
@@ -76,7 +93,23 @@ const PER_MINUTE: Readonly<Record<FaultKind, readonly number[]>> = {
   break: [2, 10],
   "slow-disk": [1, 3],
   clock: [1, 4],
+  damage: [1, 3],
+  "lost-answers": [1, 3],
+  config: [1, 4],
+  trim: [1, 4],
+  recreate: [1, 2],
+  reassign: [2, 8],
 };
+
+/** What a topic's configs may become while it is used. */
+const CONFIG_CHANGES: readonly (readonly [name: string, value: string])[] = [
+  ["flush.messages", "1"],
+  ["flush.messages", "9223372036854775807"],
+  ["internal.segment.bytes", "5000"],
+  ["internal.segment.bytes", "1048576"],
+  ["index.interval.bytes", "100"],
+  ["segment.ms", "2000"],
+];
 
 /** Of a kind being there at all in a run. */
 const KIND_IS_ON = 0.4;
@@ -138,5 +171,19 @@ function drawFault(kind: FaultKind, random: SeededRandom, nodes: number): object
       return { kind, victim, latencyMs: random.pick([20, 200, 1000]), durationMs: spanMs() };
     case "clock":
       return { kind, victim, byMs: random.pick([-3_600_000, -1000, 500, 3_600_000, 31_536_000_000]) };
+    case "damage":
+      return { kind, victim, flips: random.between(1, 4), downMs: spanMs() };
+    case "lost-answers":
+      return { kind, victim, chance: random.pick([0.05, 0.3]), durationMs: spanMs() };
+    case "config": {
+      const [name, value] = random.pick(CONFIG_CHANGES);
+      return { kind, topic: random.below(2), name, value };
+    }
+    case "trim":
+      return { kind, topic: random.below(2), partition: random.below(3), keep: random.pick([0, 20, 200]) };
+    case "recreate":
+      return { kind };
+    case "reassign":
+      return { kind, topic: random.below(2), partition: random.below(3), place: random.below(nodes) };
   }
 }

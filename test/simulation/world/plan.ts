@@ -29,6 +29,8 @@ export interface Plan {
   readonly producers: readonly ProducerOptions[];
   readonly consumers: readonly ConsumerOptions[];
   readonly faults: readonly Fault[];
+  /** What each node's wall clock is ahead by, from the start. */
+  readonly clockSkewMs: readonly number[];
   /** How long faults happen. */
   readonly durationMs: number;
 }
@@ -42,12 +44,17 @@ export interface SwarmOptions {
 }
 
 const DURATION_MS = 60_000;
+const FIRST_PRODUCE_BY_ID = 13;
+const FIRST_FETCH_BY_ID = 13;
 
 export function drawPlan(seed: string | number, swarm: SwarmOptions = {}): Plan {
   const random = new SeededRandom(String(seed)).split("plan");
   const nodes = swarm.nodes ?? random.split("nodes").pick([1, 3, 3, 3, 3, 5]);
   const topics = drawTopics(random.split("topics"), nodes, swarm);
   const names = topics.map(({ name }) => name);
+  const faults = drawFaults(random.split("faults"), DURATION_MS, nodes, swarm.faults);
+  // Who names topics and not their ids would go on in a topic that was made again as if it were the old one.
+  const byId = faults.some(({ kind }) => kind === "recreate");
   return {
     seed: String(seed),
     nodes,
@@ -61,11 +68,21 @@ export function drawPlan(seed: string | number, swarm: SwarmOptions = {}): Plan 
       [0, 50],
     ] as const),
     topics,
-    producers: drawProducers(random.split("producers"), names),
-    consumers: drawConsumers(random.split("consumers"), names),
-    faults: drawFaults(random.split("faults"), DURATION_MS, nodes, swarm.faults),
+    producers: drawProducers(random.split("producers"), names).map((one) =>
+      byId ? { ...one, produceVersion: FIRST_PRODUCE_BY_ID } : one,
+    ),
+    consumers: drawConsumers(random.split("consumers"), names).map((one) =>
+      byId ? { ...one, fetchVersion: Math.max(one.fetchVersion, FIRST_FETCH_BY_ID) } : one,
+    ),
+    faults,
+    clockSkewMs: drawSkew(random.split("skew"), nodes),
     durationMs: DURATION_MS,
   };
+}
+
+function drawSkew(random: SeededRandom, nodes: number): number[] {
+  const most = random.pick([0, 0, 50, 5000]);
+  return Array.from({ length: nodes }, () => (most === 0 ? 0 : random.between(-most, most)));
 }
 
 function drawTopics(random: SeededRandom, nodes: number, swarm: SwarmOptions): TopicPlan[] {

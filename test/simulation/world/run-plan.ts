@@ -3,8 +3,6 @@
  *
  * Owns: the two phases and their bounds. Leaves to Auditor what must hold at every moment, to final-checks what must hold at the end.
  */
-import { ErrorCode, errorName } from "../../../protocol/error-codes.ts";
-import { CreateTopics } from "../../../protocol/messages/topics.ts";
 import { Auditor, type ReplicaCounts } from "../audit/auditor.ts";
 import { ClientWitness } from "../audit/client-witness.ts";
 import { checkEnd } from "../audit/final-checks.ts";
@@ -16,8 +14,9 @@ import { Producer } from "../clients/producer.ts";
 import { Simulation } from "../simulation.ts";
 import { whyNotConverged } from "./convergence.ts";
 import { FaultRunner } from "./fault-runner.ts";
+import { Operator } from "./operator.ts";
 import type { Plan } from "./plan.ts";
-import { SimulatedCluster, type SimulatedClusterOptions } from "./simulated-cluster.ts";
+import { nodeName, SimulatedCluster, type SimulatedClusterOptions } from "./simulated-cluster.ts";
 
 export interface RunResult {
   readonly hash: string;
@@ -33,6 +32,10 @@ export interface RunResult {
   readonly losses: number;
   /** Connections that loss on the network broke. */
   readonly connectionLosses: number;
+  /** Answers about times and epochs that were held against the log. */
+  readonly answersChecked: number;
+  /** Requests that were carried out, and nobody was told. */
+  readonly lostAnswers: number;
 }
 
 export interface RunOptions {
@@ -102,7 +105,11 @@ class Run {
     const { scheduler } = simulation;
     await scheduler.until(cluster.running.start());
     const admin = new Admin(this.clientNamed("admin"));
-    await scheduler.until(this.createTopics(admin));
+    const operator = new Operator(admin, this.cluster, this.auditor, plan.topics);
+    await scheduler.until(operator.createAll());
+    plan.clockSkewMs.forEach((skewMs, index) => {
+      cluster.machine(nodeName(index + 1)).clock.jumpWall(skewMs);
+    });
     this.producers = plan.producers.map(
       (options, index) => new Producer(this.clientNamed(`p${index}`), options, this.witness),
     );
@@ -111,7 +118,7 @@ class Run {
     );
     for (const client of [...this.producers, ...this.consumers]) client.start();
     const clients = [...this.producers.map((_, i) => `p${i}`), ...this.consumers.map((_, i) => `c${i}`)];
-    const faults = new FaultRunner(cluster, this.auditor, clients);
+    const faults = new FaultRunner(cluster, this.auditor, clients, operator);
     const startMs = scheduler.nowMs;
     faults.schedule(plan.faults.map((fault) => ({ ...fault, atMs: fault.atMs + startMs })));
     await scheduler.advance(plan.durationMs);
@@ -121,6 +128,7 @@ class Run {
       await scheduler.advance(HEALED_LOAD_MS);
     }
     for (const producer of this.producers) producer.finish();
+    await scheduler.until(operator.finished());
     await this.converge();
     this.auditor.lookAtAll();
     checkEnd(cluster, this.auditor, this.ledger);
@@ -132,7 +140,8 @@ class Run {
     return {
       ...{ hash: scheduler.hash, events: scheduler.eventCount, simulatedMs, losses },
       ...{ ackedRecords: this.ledger.ackedRecords, readRecords: this.ledger.readRecords },
-      ...{ replicas: this.auditor.counts, connectionLosses: cluster.network.losses },
+      ...{ replicas: this.auditor.counts, connectionLosses: cluster.network.losses, lostAnswers: cluster.lostAnswers },
+      answersChecked: this.witness.answersChecked,
       ...{ faults: Object.fromEntries(faults.counts), errors: Object.fromEntries(this.ledger.errors) },
     };
   }
@@ -141,20 +150,6 @@ class Run {
     const { machine, host } = this.cluster.clientMachine(name);
     const { clock, random } = machine;
     return { name, clock, random, network: host, pool: this.cluster.pool, bootstrap: this.cluster.bootstrap };
-  }
-
-  private async createTopics(admin: Admin): Promise<void> {
-    const topics = this.plan.topics.map(({ name, partitions, replicationFactor, configs }) => ({
-      ...{ name, numPartitions: partitions, replicationFactor, assignments: [] },
-      configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
-    }));
-    const request = { topics, timeoutMs: 5000, validateOnly: false };
-    const { topics: answers } = await admin.ask(CreateTopics, 7, request, () => true);
-    for (const { name, errorCode, errorMessage } of answers) {
-      // Asked a second time, because the first answer was lost.
-      if (errorCode === ErrorCode.NONE || errorCode === ErrorCode.TOPIC_ALREADY_EXISTS) continue;
-      throw new Error(`creating ${name}: ${errorName(errorCode) ?? errorCode} ${errorMessage ?? ""}`);
-    }
   }
 
   /** D13: without faults everything comes to rest, within a bound. */

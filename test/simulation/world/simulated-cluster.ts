@@ -10,12 +10,15 @@ import { LoggerLevels } from "../../../broker/config/logger-levels.ts";
 import type { Address } from "../../../broker/network/network.ts";
 import type { ClusterNode } from "../../../cluster/cluster-node.ts";
 import type { Environment } from "../../../cluster/environment.ts";
+import { ClusterFaults } from "../../../cluster/faults/cluster-faults.ts";
+import type { Fault } from "../../../cluster/faults/fault-rules.ts";
 import { RunningCluster } from "../../../cluster/running-cluster.ts";
 import type { Logger } from "../../../storage/logger.ts";
 import { SILENT_LOGGER } from "../../../storage/logger.ts";
 import { BufferPool } from "../../../storage/shared-buffer.ts";
 import { type LinkDelays, Links } from "../network/links.ts";
 import { type NetworkHabits, type NetworkHost, SimulatedNetwork } from "../network/simulated-network.ts";
+import type { SeededRandom } from "../seeded-random.ts";
 import type { CrashOptions, SimulatedDisk } from "../simulated-disk.ts";
 import type { Incarnation, Simulation } from "../simulation.ts";
 
@@ -45,6 +48,10 @@ export class SimulatedCluster {
   readonly failures: Error[] = [];
   /** Settings every node starts with. */
   readonly settings: BrokerConfig;
+  /** What the product itself can do wrong on purpose. */
+  private readonly faults: ClusterFaults;
+  private readonly losses: Fault[] = [];
+  private readonly answerRandom: SeededRandom;
   private readonly machines = new Map<string, Incarnation>();
   private readonly powerLosses = new Map<string, CrashOptions>();
   private readonly options: SimulatedClusterOptions;
@@ -54,6 +61,8 @@ export class SimulatedCluster {
     this.simulation = simulation;
     this.options = options;
     const random = simulation.generator("network");
+    this.answerRandom = simulation.generator("answers");
+    this.faults = new ClusterFaults(simulation.boot("faults").clock);
     this.network = new SimulatedNetwork({
       ...{ scheduler: simulation.scheduler, random },
       habits: { ...GOOD_HABITS, ...options.habits },
@@ -91,8 +100,25 @@ export class SimulatedCluster {
       loggerLevels: new LoggerLevels("INFO", () => {}),
       ...(fastDetection === undefined ? {} : { fastDetection }),
       hooks: { onUnexpectedError: (error) => this.fail(error) },
+      faults: this.faults,
       onFailure: (error) => this.fail(error),
     });
+  }
+
+  /** The work is done and nobody hears of it, with a probability; until healed. */
+  loseAnswers(nodeId: number, probability: number): void {
+    const seed = this.answerRandom.below(2 ** 31);
+    for (const api of LOSABLE) {
+      this.losses.push(this.faults.rules.add({ api, node: nodeId, drop: "after", probability, seed }));
+    }
+  }
+
+  loseNoAnswers(nodeId?: number): void {
+    for (const loss of this.losses) if (nodeId === undefined || loss.rule.node === nodeId) loss.remove();
+  }
+
+  get lostAnswers(): number {
+    return this.losses.reduce((sum, { fired }) => sum + fired, 0);
   }
 
   private fail(error: unknown): void {
@@ -213,6 +239,8 @@ export class SimulatedCluster {
 }
 
 const HOST = "127.0.0.1";
+/** Whose answers are lost: what clients ask again. */
+const LOSABLE = ["Produce", "InitProducerId", "Fetch", "ListOffsets", "CreateTopics", "DeleteTopics", "DeleteRecords"];
 
 export function nodeName(id: number): string {
   return `n${id}`;

@@ -12,7 +12,18 @@ export class Totals {
 
   add(result: RunResult): void {
     this.seeds++;
-    const { ackedRecords, readRecords, events, simulatedMs, losses, connectionLosses, replicas, faults } = result;
+    const {
+      ackedRecords,
+      readRecords,
+      events,
+      simulatedMs,
+      losses,
+      connectionLosses,
+      lostAnswers,
+      answersChecked,
+      replicas,
+      faults,
+    } = result;
     this.count("acknowledged records", ackedRecords);
     this.count("records read", readRecords);
     this.count("events", events);
@@ -20,6 +31,8 @@ export class Totals {
     for (const [name, count] of Object.entries(replicas)) this.count(wordsOf(name), count);
     this.count("losses that were allowed", losses);
     this.count("connections lost", connectionLosses);
+    this.count("answers lost", lostAnswers);
+    this.count("times and epochs looked up", answersChecked);
     for (const kind of FAULT_KINDS) this.count(`fault: ${kind}`, 0);
     for (const [kind, count] of Object.entries(faults)) this.count(`fault: ${kind}`, count);
   }
