@@ -105,6 +105,7 @@ export const EFFECTIVE_CONFIGS: ReadonlySet<string> = new Set([
   "offsets.commit.timeout.ms",
   "offsets.retention.check.interval.ms",
   "offsets.retention.minutes",
+  "offsets.topic.compression.codec",
   "offsets.topic.num.partitions",
   "offsets.topic.replication.factor",
   "offsets.topic.segment.bytes",

@@ -59,6 +59,7 @@ export class GroupCoordinator {
       logger,
       recordTypes: GROUP_RECORD_TYPES,
       writeTimeoutMs: settings.writeTimeoutMs,
+      batchStyle: { compression: settings.compression },
       newMachine: (timeline, log) => new GroupMachine(timeline, around, log),
       runEffect: (effect) => this.resolveRegexes(effect),
     });

@@ -1,6 +1,7 @@
 /**
  * Settings of the group coordinator, under names that say their units; Kafka's names and defaults beside them.
  */
+import { Codec, isCodec } from "../../protocol/records/codec.ts";
 import type { BrokerConfig } from "../config/broker-configs.ts";
 import { type ConsumerGroupSettings, migrationPolicy } from "./consumer/consumer-rules.ts";
 
@@ -9,6 +10,8 @@ export interface GroupSettings {
   readonly writeTimeoutMs: number;
   /** offset.metadata.max.bytes; counted in UTF-16 units, as Kafka does. */
   readonly maxOffsetMetadataLength: number;
+  /** offsets.topic.compression.codec: of the batches this coordinator writes. */
+  readonly compression: Codec;
   /** offsets.retention.minutes, in milliseconds. */
   readonly offsetsRetentionMs: number;
   /** offsets.retention.check.interval.ms. */
@@ -29,6 +32,7 @@ export interface GroupSettings {
 export const DEFAULT_GROUP_SETTINGS: GroupSettings = {
   writeTimeoutMs: 5000,
   maxOffsetMetadataLength: 4096,
+  compression: Codec.NONE,
   offsetsRetentionMs: 10_080 * 60_000,
   offsetsRetentionCheckIntervalMs: 600_000,
   minSessionTimeoutMs: 6000,
@@ -55,6 +59,7 @@ export function groupSettings(settings: BrokerConfig): GroupSettings {
   return {
     writeTimeoutMs: settings.offsetsCommitTimeoutMs,
     maxOffsetMetadataLength: settings.offsetMetadataMaxBytes,
+    compression: compressionOf(settings.offsetsTopicCompressionCodec),
     offsetsRetentionMs: settings.offsetsRetentionMinutes * 60_000,
     offsetsRetentionCheckIntervalMs: settings.offsetsRetentionCheckIntervalMs,
     minSessionTimeoutMs: settings.groupMinSessionTimeoutMs,
@@ -91,4 +96,9 @@ function consumerSettings(settings: BrokerConfig): ConsumerGroupSettings {
     migration: migrationPolicy(settings.groupConsumerMigrationPolicy),
     regexRefreshIntervalMs: settings.groupConsumerRegexRefreshIntervalMs,
   };
+}
+
+/** Kafka knows the codecs by their ids here, and fails to start on others. */
+function compressionOf(id: number): Codec {
+  return isCodec(id) ? id : Codec.NONE;
 }

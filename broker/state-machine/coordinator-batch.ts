@@ -6,6 +6,7 @@
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
+import { Codec } from "../../protocol/records/codec.ts";
 import { buildEndTransactionBatch } from "../../protocol/records/control-record.ts";
 import { RecordBatchBuilder } from "../../protocol/records/record-batch-builder.ts";
 import { type CoordinatorRecord, encodeRecord } from "./coordinator-record.ts";
@@ -21,6 +22,12 @@ export interface CoordinatorBatch {
 /** What a record takes beside its key and value, at most. */
 const RECORD_OVERHEAD_BYTES = 32;
 
+export interface BatchStyle {
+  /** 0 when left out; in a transaction always 0. */
+  readonly baseSequence?: number;
+  readonly compression?: Codec;
+}
+
 export interface RecordsToWrite {
   readonly records?: readonly CoordinatorRecord[];
   readonly splittable?: boolean;
@@ -28,17 +35,17 @@ export interface RecordsToWrite {
 }
 
 /**
- * @param baseSequence as the coordinator that Kafka has for this topic writes it; in a transaction always 0.
+ * @param style how the coordinator that Kafka has for this topic writes its batches.
  * @throws KafkaError MESSAGE_TOO_LARGE when the log could not take a batch; nothing has been written then.
  */
 export function batchesOf(
   write: RecordsToWrite,
   timestampMs: number,
   maxBatchBytes: number,
-  baseSequence = 0,
+  style: BatchStyle = {},
 ): CoordinatorBatch[] {
   const batches: CoordinatorBatch[] = [];
-  let builder = newBuilder(write.transaction, baseSequence);
+  let builder = newBuilder(write.transaction, style);
   let records: CoordinatorRecord[] = [];
   const finish = (): void => {
     const bytes = builder.build();
@@ -50,7 +57,7 @@ export function batchesOf(
     const sizeBytes = key.length + (value?.length ?? 0) + RECORD_OVERHEAD_BYTES;
     if (write.splittable === true && records.length > 0 && builder.sizeBytes + sizeBytes > maxBatchBytes) {
       finish();
-      builder = newBuilder(write.transaction, baseSequence);
+      builder = newBuilder(write.transaction, style);
       records = [];
     }
     builder.append({ timestamp: timestampMs, key, value });
@@ -60,10 +67,13 @@ export function batchesOf(
   return batches;
 }
 
-function newBuilder(transaction: TransactionalProducer | undefined, baseSequence: number): RecordBatchBuilder {
-  if (transaction === undefined) return new RecordBatchBuilder({ baseSequence });
+function newBuilder(
+  transaction: TransactionalProducer | undefined,
+  { baseSequence = 0, compression = Codec.NONE }: BatchStyle,
+): RecordBatchBuilder {
+  if (transaction === undefined) return new RecordBatchBuilder({ baseSequence, compression });
   const { producerId, producerEpoch } = transaction;
-  return new RecordBatchBuilder({ producerId, producerEpoch, baseSequence: 0, isTransactional: true });
+  return new RecordBatchBuilder({ producerId, producerEpoch, baseSequence: 0, isTransactional: true, compression });
 }
 
 export function endMarkerBatch(end: TransactionEnd, timestampMs: number): Buffer {

@@ -8,6 +8,7 @@ import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
 import type { Clock, Timer } from "../../storage/clock.ts";
 import type { Logger } from "../../storage/logger.ts";
+import type { BatchStyle } from "./coordinator-batch.ts";
 import type { CoordinatorLog } from "./coordinator-log.ts";
 import type { RecordTypes } from "./coordinator-record.ts";
 import type { Decision, StateMachine } from "./decision.ts";
@@ -26,8 +27,7 @@ export interface CoordinatorRuntimeOptions<M, F> {
   readonly logger: Logger;
   readonly recordTypes: RecordTypes;
   readonly writeTimeoutMs: number;
-  /** Of the batches written outside transactions; 0 when left out. */
-  readonly baseSequence?: number;
+  readonly batchStyle?: BatchStyle;
   /** The empty memory of a partition; its log's largest batch is what one of its records can hold. */
   readonly newMachine: (timeline: Timeline, log: CoordinatorLog) => M;
   readonly runEffect: (effect: F) => void;
@@ -122,11 +122,11 @@ export class CoordinatorRuntime<M extends StateMachine<C, E, F>, C = never, E = 
   }
 
   private open(partition: number, leaderEpoch: number, log: CoordinatorLog): void {
-    const { clock, writeTimeoutMs, baseSequence = 0, runEffect, newMachine } = this.options;
+    const { clock, writeTimeoutMs, batchStyle = {}, runEffect, newMachine } = this.options;
     const shard: Shard<M, C, E, F> = new Shard(leaderEpoch, log, (timeline) => newMachine(timeline, log), {
       clock,
       writeTimeoutMs,
-      baseSequence,
+      batchStyle,
       runEffect,
       onOutOfStep: () => this.reload(partition, shard),
     });

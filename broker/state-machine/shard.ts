@@ -10,7 +10,7 @@ import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
 import type { Clock } from "../../storage/clock.ts";
 import { CommitQueue } from "./commit-queue.ts";
-import { batchesOf, endMarkerBatch } from "./coordinator-batch.ts";
+import { type BatchStyle, batchesOf, endMarkerBatch } from "./coordinator-batch.ts";
 import type { CoordinatorLog } from "./coordinator-log.ts";
 import type { Decision, StateMachine } from "./decision.ts";
 import { KeyedTimers } from "./keyed-timers.ts";
@@ -39,8 +39,7 @@ export interface TransactionEnd {
 export interface ShardSurroundings<F> {
   readonly clock: Clock;
   readonly writeTimeoutMs: number;
-  /** Of the batches written outside transactions. */
-  readonly baseSequence?: number;
+  readonly batchStyle?: BatchStyle;
   readonly runEffect: (effect: F) => void;
   /** The log holds what this shard did not write: the machine must be loaded anew. */
   readonly onOutOfStep: () => void;
@@ -198,8 +197,8 @@ export class Shard<M extends StateMachine<C, E, F>, C, E, F> {
     const producerId = decision.transaction?.producerId ?? -1;
     const verification = decision.transaction?.verification;
     const options = verification === undefined ? { leaderEpoch } : { leaderEpoch, verification };
-    const { clock, baseSequence } = this.around;
-    for (const batch of batchesOf(decision, clock.wallMs(), log.maxBatchBytes, baseSequence)) {
+    const { clock, batchStyle } = this.around;
+    for (const batch of batchesOf(decision, clock.wallMs(), log.maxBatchBytes, batchStyle)) {
       this.performing = true;
       try {
         const appended = log.append(batch.bytes, options);

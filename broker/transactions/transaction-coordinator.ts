@@ -80,7 +80,7 @@ export class TransactionCoordinator {
       logger,
       recordTypes: TRANSACTION_RECORD_TYPES,
       writeTimeoutMs: settings.requestTimeoutMs,
-      baseSequence: NO_SEQUENCE,
+      batchStyle: { baseSequence: NO_SEQUENCE },
       newMachine: (timeline) => new TransactionMachine(timeline, machineOptions),
       runEffect: (transaction) => this.sender.send(transaction),
     });

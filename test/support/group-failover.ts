@@ -141,8 +141,11 @@ class Story implements AsyncDisposable {
     await cluster.waitUntil.fullyReplicated(TOPIC);
 
     const produced = await this.records.stop();
-    await this.until("every acknowledged record is received", () =>
-      produced.every((value) => this.received.has(value)),
+    const missing = (): string[] => produced.filter((value) => !this.received.has(value));
+    await this.until(
+      "every acknowledged record is received",
+      () => missing().length === 0,
+      () => `${missing().length} of ${produced.length} missing: ${missing().slice(0, 20)};`,
     );
     await Promise.all([...this.members].map((member) => member.leave()));
     this.members.clear();

@@ -3,6 +3,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { ErrorCode } from "../../../protocol/error-codes.ts";
+import { Codec } from "../../../protocol/records/codec.ts";
 import { ZERO_UUID } from "../../../protocol/uuid.ts";
 import { clusterImage, GroupWorld, OFFSETS_TOPIC, T1, T2, topicImage } from "../groups/group-world.ts";
 import { codes, committing, fetched, fetching, offset } from "../groups/offsets/offset-requests.ts";
@@ -114,6 +115,14 @@ describe("OffsetCommit and OffsetFetch", () => {
     expect(answer?.topics).toHaveLength(1);
     expect(answer?.topics[0]?.partitions).toHaveLength(100_000);
     expect(performance.now() - startMs).toBeLessThan(5000);
+  it("stores compressed what offsets.topic.compression.codec wants so, and reads it back", async () => {
+    for (const compression of [Codec.NONE, Codec.GZIP, Codec.SNAPPY, Codec.LZ4, Codec.ZSTD]) {
+      const world = await GroupWorld.start({ compression });
+      world.commit(9, { topics: committing(9, [offset(0, 1), offset(1, 2)]) });
+      expect([...world.log.written()].map((batch) => batch.compression)).toEqual([compression]);
+      await world.failOver();
+      expect(fetched(world, [0, 1])).toEqual([1, 2]);
+    }
   });
 
   it("B74: a hundred thousand partitions in one request are stored", async () => {
