@@ -222,8 +222,7 @@ export class BrokerNode implements Broker {
     this.partitions.apply(delta);
     const deleted = [...delta.deletedTopicIds].flatMap((id) => delta.previous.topicsById.get(id) ?? []);
     if (deleted.length > 0) this.groups.topicsDeleted(deleted);
-    const isNew = (id: string): boolean => !delta.previous.topicsById.has(id);
-    if ([...delta.changedTopicIds].some(isNew)) this.groups.topicsCreated();
+    this.groups.metadataChanged(delta);
     this.transactions.metadataChanged();
   }
 

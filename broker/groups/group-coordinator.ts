@@ -10,7 +10,7 @@ import type { Clock } from "../../storage/clock.ts";
 import type { Logger } from "../../storage/logger.ts";
 import type { Random } from "../../storage/random.ts";
 import { InternalTopic } from "../metadata/internal-topics.ts";
-import type { MetadataImage } from "../metadata/metadata-image.ts";
+import type { MetadataDelta, MetadataImage, TopicImage } from "../metadata/metadata-image.ts";
 import type { CoordinatorLog } from "../state-machine/coordinator-log.ts";
 import { CoordinatorRuntime } from "../state-machine/coordinator-runtime.ts";
 import { partitionOfKey } from "../state-machine/key-partition.ts";
@@ -43,6 +43,7 @@ export class GroupCoordinator {
   private readonly clock: Clock;
   private readonly image: () => MetadataImage;
   private newTopicsOffset: number;
+  private topicsOffset: number;
   private readonly runtime: CoordinatorRuntime<GroupMachine, GroupChange, GroupDeadline, GroupEffect>;
 
   constructor(options: GroupCoordinatorOptions) {
@@ -52,7 +53,12 @@ export class GroupCoordinator {
     this.clock = clock;
     this.image = options.image;
     this.newTopicsOffset = options.image().offset;
-    const around = { clock, settings, image: options.image, newTopicsOffset: () => this.newTopicsOffset };
+    this.topicsOffset = options.image().offset;
+    const around = {
+      ...{ clock, settings, image: options.image },
+      newTopicsOffset: () => this.newTopicsOffset,
+      topicsOffset: () => this.topicsOffset,
+    };
     this.runtime = new CoordinatorRuntime({
       topic: InternalTopic.CONSUMER_OFFSETS,
       clock,
@@ -79,9 +85,15 @@ export class GroupCoordinator {
     this.runtime.close();
   }
 
-  /** Topics were made: regular expressions may stand for them. */
-  topicsCreated(): void {
-    this.newTopicsOffset = this.image().offset;
+  /** To be told of all metadata, behind the image: groups follow what topics there are, and how they are spread. */
+  metadataChanged(delta: Pick<MetadataDelta, "image" | "previous" | "changedTopicIds" | "deletedTopicIds">): void {
+    const { offset } = delta.image;
+    if (delta.deletedTopicIds.size > 0) this.topicsOffset = offset;
+    for (const id of delta.changedTopicIds) {
+      const [before, now] = [delta.previous.topicsById.get(id), delta.image.topicsById.get(id)];
+      if (before === undefined) this.newTopicsOffset = offset;
+      if (before === undefined || now === undefined || !isSpreadAlike(before, now)) this.topicsOffset = offset;
+    }
   }
 
   /** Looks through the topics in turns of the loop; what was found is refused or void if the group has moved on meanwhile. */
@@ -180,6 +192,16 @@ export class GroupCoordinator {
   shard(partition: number) {
     return this.runtime.shard(partition);
   }
+}
+
+/** Whether a topic has the same partitions on the same brokers; leaders and replicas in sync change no assignment. */
+function isSpreadAlike(before: TopicImage, now: TopicImage): boolean {
+  if (before.partitions.length !== now.partitions.length) return false;
+  return now.partitions.every((partition, index) => {
+    const was = before.partitions[index];
+    if (was === undefined || was === partition || was.replicas === partition.replicas) return was !== undefined;
+    return was.replicas.join() === partition.replicas.join();
+  });
 }
 
 function nobody(): Reply<never> {

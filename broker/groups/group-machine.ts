@@ -42,6 +42,8 @@ export interface GroupSurroundings {
   readonly image: () => MetadataImage;
   /** Offset of the newest metadata in which topics were made. */
   readonly newTopicsOffset: () => number;
+  /** Offset of the newest metadata in which topics came, went, or were spread otherwise. */
+  readonly topicsOffset: () => number;
 }
 
 export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, GroupEffect> {
@@ -84,6 +86,7 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, Gr
       assignmentIntervalMs,
       image,
       newTopicsOffset: around.newTopicsOffset(),
+      topicsOffset: around.topicsOffset(),
       nowMs,
       classicMaxSize: settings.maxGroupSize,
       initialRebalanceDelayMs: settings.initialRebalanceDelayMs,

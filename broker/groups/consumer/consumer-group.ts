@@ -2,7 +2,7 @@
  * A group of the consumer protocol (KIP-848), as one immutable value: its epochs, its members, what they are to have.
  *
  * Owns: what a group is, and the counts that follow from its members. Leaves to consumer-records.ts: what changes it; to
- * heartbeat.ts, leave.ts, classic-members.ts: what requests make of it. All of it is in records, save `seenImageOffset` and
+ * heartbeat.ts, leave.ts, classic-members.ts: what requests make of it. All of it is in records, save `seenTopicsOffset` and
  * `resolvingSinceMs`, which are lost with the coordinator and found out again.
  *
  * Three epochs: the group's moves when members, subscriptions or topics change; the assignment's follows when a target has been
@@ -58,8 +58,8 @@ export interface ConsumerGroup {
   /** Classic members by protocol they support. */
   readonly classicProtocolCounts: PersistentMap<number>;
   readonly partitionEpochs: PartitionEpochs;
-  /** Offset of the metadata last compared with the hash; undefined: compare at the next heartbeat. */
-  readonly seenImageOffset: number | undefined;
+  /** Offset of the metadata in which topics were last compared with the hash; undefined: compare at the next heartbeat. */
+  readonly seenTopicsOffset: number | undefined;
   /** Its regular expressions are being resolved, since this time of the wall clock. */
   readonly resolvingSinceMs: number | undefined;
 }
@@ -86,7 +86,7 @@ export function emptyConsumerGroup(groupId: string): ConsumerGroup {
     classicMemberCount: 0,
     classicProtocolCounts: PersistentMap.empty(),
     partitionEpochs: PartitionEpochs.EMPTY,
-    seenImageOffset: undefined,
+    seenTopicsOffset: undefined,
     resolvingSinceMs: undefined,
   };
 }

@@ -44,6 +44,8 @@ export interface ConsumerRules {
   readonly image: MetadataImage;
   /** Offset of the newest metadata in which topics were made. */
   readonly newTopicsOffset: number;
+  /** Offset of the newest metadata that may call for another assignment. */
+  readonly topicsOffset: number;
   /** Wall clock. */
   readonly nowMs: number;
   /** group.max.size and group.initial.rebalance.delay.ms, of groups that become classic. */

@@ -119,6 +119,6 @@ export function withoutMembers<R>(
   }
   const hash = metadataHash(draft.group.subscriptions.keys(), rules.image);
   draft.step(epochMoved(draft.group, draft.group.groupEpoch + 1, hash));
-  draft.note({ ...draft.group, seenImageOffset: rules.image.offset });
+  draft.note({ ...draft.group, seenTopicsOffset: rules.topicsOffset });
   return draft.decide(response);
 }

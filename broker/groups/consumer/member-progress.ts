@@ -34,17 +34,17 @@ export function describeSelf(
   const regex = updateRegexes(draft, before, now, rules);
   // A new expression moves the epoch when it is resolved.
   const bump = namesChanged || regex === "resolved";
-  if (bump || draft.group.seenImageOffset !== rules.image.offset) refreshMetadata(draft, bump, rules);
+  if (bump || draft.group.seenTopicsOffset !== rules.topicsOffset) refreshMetadata(draft, bump, rules);
   return { subscriptionChanged: namesChanged || regex !== "same" };
 }
 
 /** Looks at the topics the group reads as they are now. @param bump the epoch moves in any case. */
-export function refreshMetadata(draft: ConsumerDraft, bump: boolean, { image }: ConsumerRules): void {
+export function refreshMetadata(draft: ConsumerDraft, bump: boolean, { image, topicsOffset }: ConsumerRules): void {
   const { group } = draft;
   const hash = metadataHash(group.subscriptions.keys(), image);
   if (bump || hash !== group.metadataHash) draft.step(epochMoved(group, group.groupEpoch + 1, hash));
   if (group.hasPartitionMetadataRecord) draft.step(partitionMetadataGone(draft.group));
-  if (draft.group.seenImageOffset !== image.offset) draft.note({ ...draft.group, seenImageOffset: image.offset });
+  if (draft.group.seenTopicsOffset !== topicsOffset) draft.note({ ...draft.group, seenTopicsOffset: topicsOffset });
 }
 
 /** Computes the target if it is due, and takes the member a step towards it; returns the member. */

@@ -102,7 +102,7 @@ export function decideRegexesResolved(
   if (moved || hash !== draft.group.metadataHash) {
     draft.step(epochMoved(draft.group, draft.group.groupEpoch + 1, hash));
   }
-  draft.note({ ...draft.group, seenImageOffset: rules.image.offset });
+  draft.note({ ...draft.group, seenTopicsOffset: rules.topicsOffset });
   return draft.decide();
 }
 

@@ -130,10 +130,13 @@ export class GroupWorld {
 
   /** The cluster's topics are these from now on, beside the coordinator's own. */
   setTopics(...topics: TopicImage[]): void {
-    const offsets = this.image.topics.get(OFFSETS_TOPIC) as TopicImage;
-    const names = new Set(this.image.topics.keys());
-    this.image = { ...clusterImage([offsets, ...topics]), offset: this.image.offset + 1 };
-    if (topics.some(({ name }) => !names.has(name))) this.groups.topicsCreated();
+    const previous = this.image;
+    const offsets = previous.topics.get(OFFSETS_TOPIC) as TopicImage;
+    const image = { ...clusterImage([offsets, ...topics]), offset: previous.offset + 1 };
+    this.image = image;
+    const changedTopicIds = new Set(topics.map(({ id }) => id));
+    const deletedTopicIds = new Set([...previous.topicsById.keys()].filter((id) => !image.topicsById.has(id)));
+    this.groups.metadataChanged({ image, previous, changedTopicIds, deletedTopicIds });
   }
 
   /** Lets loading run. */

@@ -11,8 +11,9 @@ import { compileRegex, type Program } from "./program.ts";
 import { parseRegex } from "./regex-parser.ts";
 import { type Assertion, RegexSyntaxError } from "./syntax-tree.ts";
 
-/** Sets of places remembered for one expression; most have a few dozen. */
-const MAX_PLACES = 1000;
+/** Sets of places remembered for one expression, and how many they hold together; most have a few dozen of a few. */
+const MAX_SETS = 1000;
+const MAX_PLACES = 100_000;
 const END = -1;
 
 /** A set of instructions that come next, before assertions are looked at. */
@@ -38,7 +39,10 @@ export function requireRegex(regex: string): void {
 
 export class TopicPattern {
   private readonly program: Program;
+  /** Instructions looked at so far: what matching has cost. */
+  steps = 0;
   private known = new Map<string, Places>();
+  private knownPlaces = 0;
   private begin: Places;
   private readonly visited: Uint32Array;
   private visit = 0;
@@ -78,15 +82,17 @@ export class TopicPattern {
     const key = `${behindWord} ${sorted.join()}`;
     const known = this.known.get(key);
     if (known !== undefined) return known;
-    if (this.known.size >= MAX_PLACES) this.forget();
+    if (this.known.size >= MAX_SETS || this.knownPlaces + sorted.length > MAX_PLACES) this.forget();
     const next = newPlaces(sorted, false, behindWord);
     this.known.set(key, next);
+    this.knownPlaces += sorted.length;
     return next;
   }
 
   /** An expression that leads to ever new places is followed without memory of them. */
   private forget(): void {
     this.known = new Map();
+    this.knownPlaces = 0;
     this.begin = newPlaces([this.program.start], true, false);
   }
 
@@ -105,6 +111,7 @@ export class TopicPattern {
     };
     const open = [...starts];
     for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      this.steps++;
       if (visited[at] === this.visit) continue;
       visited[at] = this.visit;
       const instruction = instructions[at];

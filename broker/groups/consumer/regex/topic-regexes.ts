@@ -5,8 +5,10 @@ import type { Clock } from "../../../../storage/clock.ts";
 import { RegexSyntaxError } from "./syntax-tree.ts";
 import { TopicPattern } from "./topic-pattern.ts";
 
-/** Names matched in one turn, at a microsecond or so each. */
+/** In one turn, at a microsecond or so each. */
 const MATCHES_PER_TURN = 2000;
+/** Some milliseconds' worth; one name can take a few times as much. */
+const STEPS_PER_TURN = 200_000;
 
 /** @param done gets the sorted names each expression stands for, in a later turn. */
 export function resolveRegexes(
@@ -20,7 +22,8 @@ export function resolveRegexes(
   let nameAt = 0;
   let pattern = patternOf(regexes[0]);
   const turn = (): void => {
-    for (let left = MATCHES_PER_TURN; left > 0; left--) {
+    let steps = pattern?.steps ?? 0;
+    for (let left = MATCHES_PER_TURN; left > 0 && (pattern?.steps ?? 0) - steps < STEPS_PER_TURN; left--) {
       const regex = regexes[regexAt];
       if (regex === undefined) {
         for (const topics of found.values()) topics.sort();
@@ -30,6 +33,7 @@ export function resolveRegexes(
       const name = names[nameAt];
       if (name === undefined || pattern === undefined) {
         pattern = patternOf(regexes[++regexAt]);
+        steps = 0;
         nameAt = 0;
         continue;
       }

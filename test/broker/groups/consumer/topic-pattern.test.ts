@@ -4,6 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { RegexSyntaxError } from "../../../../broker/groups/consumer/regex/syntax-tree.ts";
 import { TopicPattern } from "../../../../broker/groups/consumer/regex/topic-pattern.ts";
+import { SeededRandom } from "../../../support/seeded-random.ts";
 
 const matching = (regex: string, ...names: string[]): string[] =>
   names.filter((name) => new TopicPattern(regex).matches(name));
@@ -104,6 +105,16 @@ describe("a topic pattern", () => {
     }
     expect(new TopicPattern("(?:a?){240}a{240}").matches(name)).toBe(true);
     expect(performance.now() - start).toBeLessThan(3000);
+  });
+
+  it("remembers a limited number of places, however many there are", () => {
+    const pattern = new TopicPattern("(a|b)*a(a|b){400}");
+    const random = new SeededRandom(1);
+    const name = (): string => Array.from({ length: 600 }, () => random.pick(["a", "b"])).join("");
+    for (let i = 0; i < 10; i++) {
+      const text = name();
+      expect(pattern.matches(text)).toBe(text.at(-401) === "a");
+    }
   });
 
   it("nests as deep as anyone writes, and no expression overruns the stack", () => {
