@@ -48,14 +48,19 @@ def join(bootstrap, topic, group):
     leaving = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), leaving.set()), daemon=True).start()
     settings = {"bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest"}
+    is_new = os.environ.get("GROUP_PROTOCOL") == "consumer"
+    if is_new:
+        settings["group.protocol"] = "consumer"
     if "SESSION_TIMEOUT_MS" in os.environ:
-        settings["session.timeout.ms"] = int(os.environ["SESSION_TIMEOUT_MS"])
-        settings["heartbeat.interval.ms"] = 200
         settings["auto.commit.interval.ms"] = 100
+        # In the consumer protocol the cluster says how long sessions are.
+        if not is_new:
+            settings["session.timeout.ms"] = int(os.environ["SESSION_TIMEOUT_MS"])
+            settings["heartbeat.interval.ms"] = 200
     # What was shown may be committed, and nothing before.
     settings["enable.auto.offset.store"] = False
     if "ASSIGNOR" in os.environ:
-        settings["partition.assignment.strategy"] = os.environ["ASSIGNOR"]
+        settings["group.remote.assignor" if is_new else "partition.assignment.strategy"] = os.environ["ASSIGNOR"]
     consumer = Consumer(settings)
     consumer.subscribe([topic])
     while not leaving.is_set():
