@@ -1,4 +1,5 @@
 /** Replicas on the move, and consumers that read near by: on clusters of real nodes. */
+import { Kafka, logLevel } from "kafkajs";
 import { afterEach, describe, expect, test } from "vitest";
 import { type Cluster, startCluster } from "../../cluster/start-cluster.ts";
 import { ErrorCode } from "../../protocol/error-codes.ts";
@@ -216,6 +217,33 @@ describe("R53: a consumer reads from a replica in its rack (KIP-392)", () => {
       if (far.hasRecords) break;
       expect(far.preferredReadReplica).toBe(2); // its metadata is a moment behind the controller's
     }
+  });
+
+  test("a consumer of kafkajs that says where it is reads from its neighbour", async () => {
+    const selector = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+    cluster = await startCluster({
+      nodes: 3,
+      racks: ["a", "b", "c"],
+      settings: { "replica.selector.class": selector },
+    });
+    await topicOn("t", [1, 2, 3]);
+    await fill("t", 3);
+    const atNeighbour = cluster.faults.add({ api: "Fetch", node: 2, client: "reader", delayMs: 0 });
+    const kafka = new Kafka({
+      ...{ clientId: "reader", brokers: cluster.bootstrapServers.split(","), logLevel: logLevel.NOTHING },
+    });
+    const consumer = kafka.consumer({ groupId: "g", rackId: "b", maxWaitTimeInMs: 50 });
+    await consumer.connect();
+    await consumer.subscribe({ topic: "t", fromBeginning: true });
+    let received = 0;
+    await new Promise<void>((resolve, reject) => {
+      const eachMessage = async (): Promise<void> => {
+        if (++received === 3) resolve();
+      };
+      consumer.run({ eachMessage }).catch(reject);
+    });
+    expect(atNeighbour.fired).toBeGreaterThan(0);
+    await consumer.disconnect();
   });
 });
 

@@ -51,7 +51,7 @@ async function produce(cluster: Cluster, topic: string, value: string) {
 test("reset: nothing is left of topics, groups, configs and faults, and the ports are the same", async () => {
   await using cluster = await startCluster({ nodes: 3 });
   const { bootstrapServers } = cluster;
-  let fastestMs = Number.POSITIVE_INFINITY;
+  let leastWorkMs = Number.POSITIVE_INFINITY;
   for (let round = 0; round < 4; round++) {
     for (let i = 0; i < 10; i++) await cluster.createTopic(`t${i}`, { configs: { "retention.ms": "1000" } });
     expect(await produce(cluster, "t0", "x")).toEqual({ errorCode: 0, baseOffset: 0 });
@@ -59,14 +59,15 @@ test("reset: nothing is left of topics, groups, configs and faults, and the port
     expect(await committed(cluster)).toBe(1);
     cluster.faults.add({ api: "Produce", errorCode: 1 });
     cluster.network.cut(1, 2);
-    const started = performance.now();
+    const before = process.cpuUsage();
     await cluster.reset();
-    fastestMs = Math.min(fastestMs, performance.now() - started);
+    const { user, system } = process.cpuUsage(before);
+    leastWorkMs = Math.min(leastWorkMs, (user + system) / 1000);
     expect(() => cluster.leaderOf("t0", 0)).toThrow(/no partition/);
     expect([cluster.faults.list, cluster.network.faults]).toEqual([[], []]);
   }
-  // The best of four, on a machine that may do other things.
-  expect(fastestMs).toBeLessThan(100);
+  // The processor's time, as the machine may do other things: what the reset of three nodes costs, offsets topic included.
+  expect(leastWorkMs).toBeLessThan(60);
   await cluster.createTopic("t0");
   expect(await committed(cluster)).toBe(-1);
   expect(cluster.bootstrapServers).toBe(bootstrapServers);
