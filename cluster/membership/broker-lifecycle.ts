@@ -74,6 +74,8 @@ export class BrokerLifecycle {
 
   constructor(options: BrokerLifecycleOptions) {
     this.options = options;
+    // A controller sees that we live by the connection that our heartbeats come on, from the first one on.
+    options.channel.onLost = () => this.beatNow();
   }
 
   get isRunning(): boolean {

@@ -14,6 +14,8 @@ export interface ControllerCall {
 }
 
 export interface ControllerChannel {
+  /** Told when a connection to a controller is lost, on channels that have one. */
+  onLost?: (() => void) | undefined;
   /**
    * Sends one request to the active controller and brings its answer. Looks for the controller again and retries when the one
    * asked is gone or says that it is not active.

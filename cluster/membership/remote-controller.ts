@@ -39,6 +39,7 @@ const CONNECT_TIMEOUT_MS = 1000;
 
 export class RemoteController implements ControllerChannel {
   private readonly options: RemoteControllerOptions;
+  onLost: (() => void) | undefined;
   private client: RpcClient | undefined;
   private closed = false;
 
@@ -84,7 +85,12 @@ export class RemoteController implements ControllerChannel {
       return client;
     client?.close();
     const { environment, clientId } = this.options;
-    const next = new RpcClient(environment, address, { clientId, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+    const next = new RpcClient(environment, address, {
+      ...{ clientId, connectTimeoutMs: CONNECT_TIMEOUT_MS },
+      onConnection: (isThere) => {
+        if (!isThere) this.onLost?.();
+      },
+    });
     this.client = next;
     return next;
   }

@@ -231,3 +231,15 @@ test("many clusters live side by side, and leave no socket and no timer behind",
   for (let turn = 0; turn < 1000 && open() > before; turn++) await new Promise((resolve) => setImmediate(resolve));
   expect(open()).toBeLessThanOrEqual(before);
 });
+
+test("a node that dies soon after the controller came back is missed at once: brokers do not wait for their next heartbeat", async () => {
+  await using cluster = await startCluster({ nodes: 3 });
+  await cluster.controller.kill();
+  await cluster.controller.restart();
+  // Long before the next interval of 2 s, and the session of 9 s.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const started = performance.now();
+  await cluster.node(2).kill();
+  await cluster.waitUntil.nodeFenced(2);
+  expect(performance.now() - started).toBeLessThan(6000);
+});
