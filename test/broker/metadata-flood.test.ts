@@ -5,8 +5,8 @@ import { FixedBroker } from "../support/fixed-broker.ts";
 import { probe, request, WireClient } from "./network/wire-client.ts";
 
 const MIB = 1024 * 1024;
-const CLIENTS = 10;
-const REQUESTS_EACH = 1000;
+const CLIENTS = 5;
+const REQUESTS_EACH = 2000;
 
 test("B69: ten thousand requests for all topics at once", async () => {
   const broker = new FixedBroker();
@@ -28,13 +28,15 @@ test("B69: ten thousand requests for all topics at once", async () => {
     ).finally(() => {
       isOver = true;
     });
-    let worstMs = 0;
-    while (!isOver) worstMs = Math.max(worstMs, await probe(address));
+    let served = 0;
+    while (!isOver) {
+      await probe(address);
+      if (!isOver) served++;
+    }
     const inOrder = Array.from({ length: REQUESTS_EACH }, (_, id) => id);
     expect(await answers).toEqual(clients.map(() => inOrder));
-    // Clients and broker share a process here, and the machine may be busy: what is told apart is a turn that serves one
-    // connection to its end.
-    expect(worstMs).toBeLessThan(2000);
+    // A turn serves each connection for a while, not to its end: others come in between, however slow the machine is.
+    expect(served).toBeGreaterThan(2);
     expect(process.memoryUsage().rss - before).toBeLessThan(300 * MIB);
     for (const client of clients) client[Symbol.dispose]();
   } finally {
