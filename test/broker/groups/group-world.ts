@@ -254,14 +254,14 @@ export class GroupWorld {
 
   /** What the coordinator holds of a classic group now. */
   group(groupId = "g"): ClassicGroup | undefined {
-    const group = this.groups.shard(0)?.machine.groups.get(groupId);
+    const group = this.groups.shard(this.groups.partitionOf(groupId) ?? 0)?.machine.groups.get(groupId);
     expect([undefined, "classic"]).toContain(group?.type);
     return group as ClassicGroup | undefined;
   }
 
   /** What the coordinator holds of a consumer group now. */
   consumerGroup(groupId = "g"): ConsumerGroup | undefined {
-    const group = this.groups.shard(0)?.machine.groups.get(groupId);
+    const group = this.groups.shard(this.groups.partitionOf(groupId) ?? 0)?.machine.groups.get(groupId);
     expect([undefined, "consumer"]).toContain(group?.type);
     return group as ConsumerGroup | undefined;
   }

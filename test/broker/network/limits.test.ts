@@ -342,13 +342,14 @@ describe("connections", () => {
   });
 
   test("B95: without file handles connections are turned away, no loop spins, and later ones are served", async () => {
-    await using node = await NodeProcess.start({ maxFiles: 64 });
-    const clients = await Promise.all(Array.from({ length: 100 }, () => WireClient.open(node.address)));
+    // Enough for the process to load its own modules, many of which are open at once.
+    await using node = await NodeProcess.start({ maxFiles: 512 });
+    const clients = await Promise.all(Array.from({ length: 700 }, () => WireClient.open(node.address)));
     for (const client of clients) client.send(ping(1));
     const answers = await Promise.all(clients.map((client) => client.frame()));
     const served = answers.filter((answer) => answer !== undefined).length;
     expect(served).toBeGreaterThan(5);
-    expect(served).toBeLessThan(64);
+    expect(served).toBeLessThan(512);
     expect(await node.busyShare(300)).toBeLessThan(0.5);
     for (const client of clients) client[Symbol.dispose]();
     let again = "closed";
