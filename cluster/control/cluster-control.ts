@@ -224,8 +224,10 @@ export class ClusterControl {
 
   /** The same cluster, empty; see Cluster.reset. */
   async reset(): Promise<void> {
-    await resetCluster(this.running, this.waitUntil);
+    // Nodes elsewhere hear that they are not cut off any more before they hear what is gone.
+    this.running.faults?.heal();
     await this.applied();
+    await resetCluster(this.running, this.waitUntil);
   }
 
   private async noticed(node: number): Promise<void> {

@@ -25,6 +25,9 @@ type Handle = (request: unknown) => Answer<unknown>;
 /** What requests of other nodes say of themselves. */
 const NODE_CLIENT = /^broker-\d+-/;
 
+/** APIs of brokers that no client uses. */
+const NODES_ONLY: ReadonlySet<string> = new Set(["WriteTxnMarkers"]);
+
 export interface RequestFaultsOptions {
   readonly rules: FaultRules;
   readonly own: LinkEnd;
@@ -59,7 +62,7 @@ export class RequestFaults implements RequestInterceptor {
     if (rule.api !== undefined && rule.api !== api.name) return false;
     if (rule.node !== undefined && rule.node !== own) return false;
     if (rule.client !== undefined) return rule.client === clientId;
-    return own === "controller" || !NODE_CLIENT.test(clientId);
+    return own === "controller" || NODES_ONLY.has(api.name) || !NODE_CLIENT.test(clientId);
   }
 
   /** How a request is answered that the rule strikes; undefined when it is about other topics or partitions. */

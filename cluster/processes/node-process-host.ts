@@ -4,8 +4,22 @@
  * A process whose supervisor is gone sees its channel close, and ends.
  */
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { NODE_PROCESS_COMMAND, type NodeProcess, type ProcessHost, type ProcessListener } from "./process-host.ts";
 import type { FromNode } from "./process-messages.ts";
+
+/** A process on a busy machine stops only when it gets its turn. */
+const STOP_CHECK_MS = 2;
+const STOP_CHECKS = 2500;
+
+/** False once it is stopped, and where the system does not tell (it has no /proc). */
+function isRunning(processId: number | undefined): boolean {
+  try {
+    return /\) [^TtZX]/.test(readFileSync(`/proc/${processId}/stat`, "latin1"));
+  } catch {
+    return false;
+  }
+}
 
 export class NodeProcessHost implements ProcessHost {
   private readonly program: string;
@@ -37,6 +51,11 @@ export class NodeProcessHost implements ProcessHost {
       },
       signal: (signal) => {
         if (!isGone) child.kill(signal);
+      },
+      whenStopped: async () => {
+        for (let asked = 0; !isGone && asked < STOP_CHECKS && isRunning(child.pid); asked++) {
+          await new Promise((resolve) => setTimeout(resolve, STOP_CHECK_MS));
+        }
       },
     };
   }

@@ -20,6 +20,8 @@ export interface NodeProcess {
   send(message: ToNode): void;
   /** @throws Error the system cannot. */
   signal(signal: ProcessSignal): void;
+  /** Resolves when it has come to a stop after SIGSTOP, as far as the system tells. */
+  whenStopped(): Promise<void>;
 }
 
 export interface ProcessHost {

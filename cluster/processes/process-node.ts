@@ -139,6 +139,7 @@ export class ProcessNode implements ManagedNode {
     if (this.life === undefined) throw new Error(`node ${this.id} is ${this.current}`);
     this.pauses.add(reason);
     this.life.process.signal("SIGSTOP");
+    await this.life.process.whenStopped();
   }
 
   async resume(reason = "asked"): Promise<void> {

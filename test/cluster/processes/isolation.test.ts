@@ -150,3 +150,18 @@ test("ways between processes are cut and healed, and rules strike in them and ar
   while (fired === 0) ({ fired } = await control.do<{ fired: number }>("GET", `/faults/${id}`));
   expect(fired).toBe(1);
 });
+
+test("a reset heals, resumes and restarts, and every node is empty", async () => {
+  await createTopic("v");
+  await control.do("POST", "/network/cut", { a: 1, b: "controller" });
+  await control.do("POST", "/nodes/2/pause");
+  await control.do("POST", "/nodes/3/kill");
+  await control.do("POST", "/faults", { api: "Metadata", errorCode: 13 });
+  await control.do("POST", "/reset");
+  const { nodes } = await control.do<{ nodes: NodeStatus[] }>("GET", "/nodes");
+  expect(nodes.map(({ state }) => state)).toEqual(["running", "running", "running"]);
+  expect(await control.do("GET", "/topics")).toEqual({ topics: [] });
+  expect(await control.do("GET", "/faults")).toEqual({ faults: [] });
+  await createTopic("v");
+  expect(await produce("v")).toEqual({ errorCode: 0, baseOffset: 0 });
+});
