@@ -20,6 +20,7 @@ export const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
 export type Codec = (typeof CODECS)[number];
 
 export interface GroupView {
+  readonly type: "classic" | "consumer" | "none";
   /** Stable, Empty, PreparingRebalance, ... */
   readonly state: string;
   /** Of the members, in the order of their assignments. */
@@ -104,8 +105,9 @@ export class ClusterProbe {
     // Of groups that are not classic it says that they are dead.
     if (group?.groupState === "Dead") return this.consumerGroup(client, groupId);
     if (group === undefined || group.errorCode !== 0)
-      return { state: `error ${group?.errorCode}`, memberIds: [], assignments: [] };
+      return { type: "none", state: `error ${group?.errorCode}`, memberIds: [], assignments: [] };
     return {
+      type: "classic",
       state: group.groupState,
       memberIds: group.members.map(({ memberId }) => memberId),
       assignments: group.members.map((member) => partitionsOf(member.memberAssignment)),
@@ -118,12 +120,14 @@ export class ClusterProbe {
     if (group === undefined || group.errorCode !== 0)
       return {
         state: group?.errorCode === GROUP_ID_NOT_FOUND ? "Dead" : `error ${group?.errorCode}`,
+        type: "none",
         memberIds: [],
         assignments: [],
       };
     const partitions = (member: (typeof group.members)[number]): number[] =>
       member.assignment.topicPartitions.flatMap((topic) => topic.partitions).sort((a, b) => a - b);
     return {
+      type: "consumer",
       state: group.groupState,
       memberIds: group.members.map(({ memberId }) => memberId),
       assignments: group.members.map(partitions),

@@ -27,6 +27,8 @@ export interface GroupClient {
   readonly assignments?: ReadonlyMap<number, readonly (readonly number[])[]>;
   /** Whoever stays keeps what it has as far as balance allows. */
   readonly isSticky?: boolean;
+  /** classic when left out. */
+  readonly protocol?: GroupView["type"];
 }
 
 /** What the members of the programs under test are started with. */
@@ -165,7 +167,7 @@ class Story implements AsyncDisposable {
 
   /** Waits until so many members share the partitions as their assignor must. */
   private async shared(members: number): Promise<GroupView> {
-    let view: GroupView = { state: "", memberIds: [], assignments: [] };
+    let view: GroupView = { type: "none", state: "", memberIds: [], assignments: [] };
     await this.until(
       `${members} members share the partitions`,
       async () => {
@@ -174,7 +176,8 @@ class Story implements AsyncDisposable {
       },
       () => JSON.stringify(view),
     );
-    const { assignments } = this.client;
+    const { assignments, protocol = "classic" } = this.client;
+    expect(view.type).toBe(protocol);
     if (assignments !== undefined) {
       const sorted = [...view.assignments].sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
       expect(sorted).toEqual(assignments.get(members));

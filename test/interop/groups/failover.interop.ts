@@ -24,8 +24,9 @@ function members(program: Pick<ClientProgram, "command" | "args" | "options">, a
 function testConsumerProtocol(program: Pick<ClientProgram, "command" | "args" | "options">): void {
   const env = { ...program.options?.env, GROUP_PROTOCOL: "consumer" };
   const member = { ...program, options: { ...program.options, env } };
-  testGroupFailover("consumer protocol, uniform", { join: members(member, "uniform"), isSticky: true });
-  testGroupFailover("consumer protocol, range", { join: members(member, "range"), assignments: RANGE });
+  const protocol = "consumer";
+  testGroupFailover("consumer protocol, uniform", { protocol, join: members(member, "uniform"), isSticky: true });
+  testGroupFailover("consumer protocol, range", { protocol, join: members(member, "range"), assignments: RANGE });
 }
 
 const python = await findPython();
