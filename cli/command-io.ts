@@ -4,7 +4,7 @@
 import type { Readable, Writable } from "node:stream";
 
 export interface CommandIo {
-  readonly stdin: Readable;
+  readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Writable & { readonly isTTY?: boolean };
   readonly stderr: Writable & { readonly isTTY?: boolean };
   /** Calls back when the user asks to stop; the caller takes it back when it is done. */
@@ -13,6 +13,9 @@ export interface CommandIo {
 
 /** Of this process: Ctrl-C and SIGTERM ask to stop; asked twice, it ends. */
 export function processIo(): CommandIo {
+  let whenGone = (): void => process.exit(0);
+  // Whoever read the output has seen enough (`| head`): that is no failure.
+  process.stdout.on("error", () => whenGone());
   return {
     stdin: process.stdin,
     stdout: process.stdout,
@@ -26,7 +29,9 @@ export function processIo(): CommandIo {
         stop();
       };
       for (const signal of signals) process.on(signal, heard);
+      whenGone = stop;
       return () => {
+        whenGone = () => process.exit(0);
         for (const signal of signals) process.off(signal, heard);
       };
     },

@@ -83,7 +83,8 @@ export class ClusterClient implements AsyncDisposable {
         failures.push(`${addressText(address)}${reasonOf(error)}`);
       }
     }
-    throw new CommandError(`no broker answers at ${[...new Set(failures)].join(", ")}; --bootstrap names others`);
+    const where = [...new Set(failures)].join(", ");
+    throw new CommandError(`no broker answers at ${where}; \`odradek start\` starts one, --bootstrap names others`);
   }
 
   /** Asks one broker. @throws RpcError, also when it is not known. */

@@ -95,6 +95,7 @@ async function writeAll(
   recordOf: (line: Buffer) => OutgoingRecord,
 ): Promise<void> {
   const files = texts(argv, "file");
+  if (files.length === 0 && io.stdin.isTTY === true) io.stderr.write("Each line is a record; Ctrl-D ends.\n");
   try {
     for (const file of files.length === 0 ? [undefined] : files) {
       if (isSet(argv, "whole")) await producer.send(recordOf(await wholeOf(file, io)));

@@ -35,8 +35,6 @@ export class RecordOutput {
         resolve();
       };
     });
-    // Whoever read the output has seen enough (`| head`).
-    io.stdout.on("error", () => this.stop());
   }
 
   /** Prints as many as are still wanted; returns how many that were. Resolves when there is room for more. */

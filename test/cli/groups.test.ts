@@ -2,6 +2,9 @@
 import { type Consumer, Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, startCluster } from "../../cluster/start-cluster.ts";
+import { ConsumerGroupHeartbeat } from "../../protocol/messages/consumer-group.ts";
+import { ClusterProbe } from "../support/cluster-probe.ts";
+import { WireClient } from "../support/wire-client.ts";
 import { CommandProbe } from "./command-probe.ts";
 
 let cluster: Cluster;
@@ -126,6 +129,37 @@ describe("groups", () => {
     const { stdout, error } = await odradek.run(["groups", "delete", "doomed", "never"]);
     expect([stdout, error]).toEqual(["deleted doomed\n", "never: there is no such group (GROUP_ID_NOT_FOUND)"]);
     expect((await odradek.run(["groups", "describe", "doomed"])).error).toMatch(/^doomed: .*\(GROUP_ID_NOT_FOUND\)$/);
+  });
+});
+
+describe("a group of the new protocol (KIP-848)", () => {
+  it("is listed, described, left alone while somebody is in it, reset and deleted", async () => {
+    const probe = new ClusterProbe(cluster.bootstrapServers);
+    const { address } = cluster.node(await probe.coordinatorId("modern"));
+    const client = await WireClient.connect(address);
+    const beat = { groupId: "modern", memberId: "member-1", rebalanceTimeoutMs: 10_000, topicPartitions: [] };
+    const answer = await client.request(ConsumerGroupHeartbeat, 1, {
+      ...{ ...beat, memberEpoch: 0, subscribedTopicNames: ["orders"] },
+    });
+    expect(answer.errorCode).toBe(0);
+    expect(await odradek.json("groups", "describe", "modern")).toMatchObject([
+      {
+        ...{ group: "modern", type: "consumer", assignor: "uniform" },
+        members: [{ member: "member-1", partitions: [{ topic: "orders", partition: 0 }, { partition: 1 }] }],
+      },
+    ]);
+    expect(await odradek.json("groups", "list", "--type", "consumer")).toMatchObject([{ group: "modern" }]);
+    expect((await odradek.run(["groups", "reset", "modern", "-t", "orders", "--to-latest"])).error).toBe(
+      "modern has 1 member; stop them first",
+    );
+    await client.request(ConsumerGroupHeartbeat, 1, { ...beat, memberEpoch: -1 });
+    expect(
+      (await odradek.run(["groups", "reset", "modern", "-t", "orders:0", "--to-offset", "2"])).error,
+    ).toBeUndefined();
+    expect(await committed("modern")).toEqual({ "orders-0": 2 });
+    expect((await odradek.run(["groups", "delete", "modern"])).stdout).toBe("deleted modern\n");
+    client.close();
+    await probe.close();
   });
 });
 

@@ -117,7 +117,7 @@ describe("where the cluster is", () => {
   it("nobody there is said with how it failed", async () => {
     const nobody = new CommandProbe("127.0.0.1:1");
     expect((await nobody.run(["topics", "list"])).error).toBe(
-      "no broker answers at 127.0.0.1:1 (refused); --bootstrap names others",
+      "no broker answers at 127.0.0.1:1 (refused); `odradek start` starts one, --bootstrap names others",
     );
     expect((await new CommandProbe("a b").run(["topics", "list"])).error).toMatch(/^"a b" is no address; /);
   });

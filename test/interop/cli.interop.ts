@@ -85,7 +85,7 @@ describeWith("odradek's commands on Apache Kafka", await findApacheKafka(), (kaf
     expect(described).toMatchObject([{ group: "readers", state: "Empty", type: "classic" }]);
     expect(described[0].offsets.reduce((sum, { committed }) => sum + committed, 0)).toBe(4);
     await ran(["groups", "reset", "readers", "--to-earliest"]);
-    expect(await odradek.json("groups", "list")).toMatchObject([{ group: "readers", type: "Classic", state: "Empty" }]);
+    expect(await odradek.json("groups", "list")).toMatchObject([{ group: "readers", type: "classic", state: "Empty" }]);
     const again = await ran(["consume", "events", "--group", "readers", "--max-messages", "4"]);
     expect(again.split("\n").slice(0, -1).sort()).toEqual(["a", "b", "c", "d"]);
     expect(await ran(["groups", "delete", "readers"])).toBe("deleted readers\n");
