@@ -30,6 +30,11 @@ export const NEW_MEMBER_JOIN_TIMEOUT_MS = 5 * 60_000;
 /** From this version on a dynamic member gets its id first. */
 export const MEMBER_ID_REQUIRED_VERSION = 4;
 const SKIP_ASSIGNMENT_VERSION = 9;
+/**
+ * Ids of one group that were given out and have not joined yet; each is kept for a session, which the client chooses.
+ * Differs from Kafka: beyond 10,000 ids of a group that nobody has joined with, the next is GROUP_MAX_SIZE_REACHED; there they have no limit.
+ */
+const MAX_PENDING_JOINS = 10_000;
 /** What a protocol costs in memory beside its bytes. */
 const PROTOCOL_OVERHEAD_BYTES = 64;
 
@@ -138,6 +143,7 @@ function joinAsNew(draft: GroupDraft, joining: Joining): GroupDecision<JoinRespo
     return oldId === undefined ? addMember(draft, client.newMemberId, joining) : replaceMember(draft, oldId, joining);
   }
   if (client.apiVersion < MEMBER_ID_REQUIRED_VERSION) return addMember(draft, client.newMemberId, joining);
+  if (draft.pendingJoins.size >= MAX_PENDING_JOINS) return refuse(ErrorCode.GROUP_MAX_SIZE_REACHED, "");
   draft.pendingJoins = draft.pendingJoins.with(client.newMemberId, true);
   draft.restartSessionOf(client.newMemberId, request.sessionTimeoutMs);
   return draft.decide(joinError(ErrorCode.MEMBER_ID_REQUIRED, client.newMemberId));

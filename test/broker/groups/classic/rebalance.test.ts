@@ -182,6 +182,17 @@ describe("group.max.size", () => {
     expect(world.join(5, { memberId: leader }).answer).toBeUndefined();
   });
 
+  it("B71: ids that nobody joins with are given out up to a limit, and again when their sessions have ended", async () => {
+    const world = await GroupWorld.start();
+    const codes = Array.from({ length: 10_001 }, () => world.join(4, {}).answer?.errorCode);
+    expect(new Set(codes.slice(0, -1))).toEqual(new Set([ErrorCode.MEMBER_ID_REQUIRED]));
+    expect(codes.at(-1)).toBe(ErrorCode.GROUP_MAX_SIZE_REACHED);
+    // Members with ids are not kept out by it.
+    expect(world.join(5, { groupInstanceId: "i1" }).answer).toBeUndefined();
+    world.clock.advance(60_000);
+    expect(world.join(4, {}).answer?.errorCode).toBe(ErrorCode.MEMBER_ID_REQUIRED);
+  });
+
   it("R148: a limit that was lowered meanwhile turns away the last to join again", async () => {
     const world = await GroupWorld.start();
     const members = world.stableGroup([null, null, null]);
