@@ -45,6 +45,9 @@ const shared = {
   logLevel: "warning",
 } as const;
 
+/** A machine on which a node does not start gets a package all the same. */
+const COMPILE_TIMEOUT_MS = 60_000;
+
 /** The name a module knows itself by does not exist in CommonJS: it is made from the file's name. */
 const commonJsSelf = {
   banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
@@ -101,7 +104,10 @@ async function buildStart(outputDirectory: string): Promise<void> {
     outfile,
   });
   const compile = join(projectRoot, "scripts/compile-start.ts");
-  await promisify(execFile)(process.execPath, ["--import", "tsx", compile, outfile], { cwd: projectRoot });
+  const options = { cwd: projectRoot, timeout: COMPILE_TIMEOUT_MS };
+  await promisify(execFile)(process.execPath, ["--import", "tsx", compile, outfile], options).catch((error: Error) => {
+    process.stderr.write(`start is not compiled, and takes longer: ${error.message}\n`);
+  });
 }
 
 /** Declarations twice: the ones for `require` lie under a package.json of their own, which makes them CommonJS. */
