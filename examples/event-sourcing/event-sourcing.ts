@@ -2,6 +2,7 @@
  * State that is nothing but a compacted topic: every change is a record, the newest of each key stays, and whoever starts reads the
  * topic and has the state. Run with `npm run example -- event-sourcing`.
  */
+import kafkajs from "kafkajs";
 import { startCluster } from "../../index.ts";
 import { clientOf, conclude, readUntil, say, until } from "../story.ts";
 
@@ -10,10 +11,9 @@ const ROUNDS = 40;
 const REMOVED = 7;
 
 await using cluster = await startCluster({ settings: { "log.cleaner.backoff.ms": 100 } });
-await cluster.createTopic("stock", {
-  partitions: 1,
-  configs: { "cleanup.policy": "compact", "segment.ms": "200", "min.cleanable.dirty.ratio": "0.01" },
-});
+const configs = { "cleanup.policy": "compact", "segment.ms": "200", "min.cleanable.dirty.ratio": "0.01" };
+// Nothing is compacted in its first hour, until we say otherwise.
+await cluster.createTopic("stock", { partitions: 1, configs: { ...configs, "min.compaction.lag.ms": "3600000" } });
 const kafka = clientOf(cluster, "stock");
 const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
 await producer.connect();
@@ -61,6 +61,14 @@ async function restore(): Promise<{ state: Map<string, number>; read: number }> 
 
 const before = await restore();
 say(`a service that starts now reads ${before.read} records to have the state`);
+const admin = kafka.admin();
+await admin.connect();
+const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
+await admin.alterConfigs({
+  validateOnly: false,
+  resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: "stock", configEntries }],
+});
+await admin.disconnect();
 let after = before;
 const deadline = performance.now() + 30_000;
 while (after.read > 2 * PRODUCTS && performance.now() < deadline) {
