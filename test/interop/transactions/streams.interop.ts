@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 import { Kafka, logLevel } from "kafkajs";
 import { expect, test } from "vitest";
 import { type Cluster, startCluster } from "../../../cluster/start-cluster.ts";
+import { startBrokerUnderTest } from "../../support/broker-under-test.ts";
+import { ClusterProbe } from "../../support/cluster-probe.ts";
 import { Program } from "../../support/programs.ts";
 import { type ReadRecord, readPartition } from "../../support/read-partition.ts";
 import { WireAsker } from "../../support/wire-asker.ts";
@@ -20,6 +22,8 @@ const ROUNDS = 9;
 const PER_ROUND = 40;
 const TEST_MS = 280_000;
 const PATIENCE_MS = 60_000;
+/** Apache Kafka is tried as one node that nobody kills. */
+const isApacheKafka = process.env.INTEROP_BROKER === "apache-kafka";
 const WORDS = ["red", "green", "blue", "cyan", "pink"];
 
 /** A Streams application, until it is stopped. */
@@ -36,10 +40,14 @@ class Application implements AsyncDisposable {
     });
   }
 
-  static async start(kafka: ApacheKafka, cluster: Cluster, topology: "words" | "copy"): Promise<Application> {
+  static async start(
+    kafka: ApacheKafka,
+    { bootstrapServers }: Place,
+    topology: "words" | "copy",
+  ): Promise<Application> {
     const folder = await mkdtemp(join(tmpdir(), "streams-"));
     const { command, args } = await kafka.compile(SOURCE);
-    const own = [cluster.bootstrapServers, `app-${topology}`, folder, "classic", topology];
+    const own = [bootstrapServers, `app-${topology}`, folder, "classic", topology];
     return new Application(new Program(command, [...args, ...own]), folder);
   }
 
@@ -66,11 +74,45 @@ async function until(what: string, holds: () => boolean | Promise<boolean>, deta
   }
 }
 
+/** What Streams runs on: nodes that may be killed, or one that is not ours. */
+interface Place extends AsyncDisposable {
+  readonly bootstrapServers: string;
+  readonly cluster: Cluster | undefined;
+  createTopic(topic: string): Promise<void>;
+  leaderOf(topic: string, partition: number): string;
+}
+
+async function placeOf(): Promise<Place> {
+  if (isApacheKafka) {
+    const broker = await startBrokerUnderTest();
+    const probe = new ClusterProbe(broker.bootstrapServers);
+    return {
+      bootstrapServers: broker.bootstrapServers,
+      cluster: undefined,
+      createTopic: (topic) => probe.createTopic(topic, PARTITIONS),
+      leaderOf: () => broker.bootstrapServers,
+      [Symbol.asyncDispose]: async () => {
+        await probe.close();
+        await broker.stop();
+      },
+    };
+  }
+  const cluster = await startCluster({ nodes: 3, settings: { "offsets.topic.num.partitions": 5 } });
+  return {
+    bootstrapServers: cluster.bootstrapServers,
+    cluster,
+    createTopic: (topic) =>
+      cluster.createTopic(topic, { partitions: PARTITIONS, configs: { "min.insync.replicas": "2" } }),
+    leaderOf: (topic, partition) => cluster.node(cluster.leaderOf(topic, partition)).address,
+    [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
+  };
+}
+
 /** All of a topic that is committed, partition by partition; nothing while a leader is away. */
-async function readAll(cluster: Cluster, topic: string): Promise<ReadRecord[][]> {
+async function readAll(place: Place, topic: string): Promise<ReadRecord[][]> {
   const all: ReadRecord[][] = [];
   for (let partition = 0; partition < PARTITIONS; partition++) {
-    const [host = "", port = ""] = cluster.node(cluster.leaderOf(topic, partition)).address.split(":");
+    const [host = "", port = ""] = place.leaderOf(topic, partition).split(":");
     using asker = await WireAsker.open({ host, port: Number(port) });
     all.push([...(await readPartition(asker, topic, partition)).records]);
   }
@@ -78,9 +120,12 @@ async function readAll(cluster: Cluster, topic: string): Promise<ReadRecord[][]>
 }
 
 /** Produces the input round by round, with a node killed and brought back between rounds; what was sent. */
-async function feed(cluster: Cluster, value: (i: number) => string): Promise<{ key: string; value: string }[]> {
+async function feed(
+  { bootstrapServers, cluster }: Place,
+  value: (i: number) => string,
+): Promise<{ key: string; value: string }[]> {
   const kafka = new Kafka({
-    brokers: cluster.bootstrapServers.split(","),
+    brokers: bootstrapServers.split(","),
     logLevel: logLevel.NOTHING,
     retry: { initialRetryTime: 20, retries: 500, maxRetryTime: 100 },
   });
@@ -96,7 +141,7 @@ async function feed(cluster: Cluster, value: (i: number) => string): Promise<{ k
       await producer.send({ topic: "in", acks: -1, messages: some.filter((record) => record.key === key) });
     }
     sent.push(...some);
-    if (round % 3 !== 1) continue;
+    if (round % 3 !== 1 || cluster === undefined) continue;
     const victim = 1 + (((round - 1) / 3) % 3);
     await cluster.node(victim).kill();
     await cluster.waitUntil.nodeFenced(victim);
@@ -109,15 +154,14 @@ async function feed(cluster: Cluster, value: (i: number) => string): Promise<{ k
 
 describeWith("Kafka Streams", await findApacheKafka(), (kafka) => {
   async function run(topology: "words" | "copy", value: (i: number) => string, expected: number) {
-    await using cluster = await startCluster({ nodes: 3, settings: { "offsets.topic.num.partitions": 5 } });
-    const configs = { "min.insync.replicas": "2" };
-    for (const topic of ["in", "out"]) await cluster.createTopic(topic, { partitions: PARTITIONS, configs });
-    await using application = await Application.start(kafka, cluster, topology);
+    await using place = await placeOf();
+    for (const topic of ["in", "out"]) await place.createTopic(topic);
+    await using application = await Application.start(kafka, place, topology);
     await application.running();
-    const sent = await feed(cluster, value);
+    const sent = await feed(place, value);
     let output: ReadRecord[][] = [];
     const whole = async (): Promise<boolean> => {
-      output = await readAll(cluster, "out").catch(() => []);
+      output = await readAll(place, "out").catch(() => []);
       return output.flat().length >= expected;
     };
     const detail = () =>
