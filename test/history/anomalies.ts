@@ -136,10 +136,13 @@ export function* sendOrder(history: History, order: VersionOrder): Iterable<Anom
   }
 }
 
-/** Acknowledged, and never polled by anybody: to be asked at the end, when everything has been polled. */
+/**
+ * Acknowledged, or of a transaction of which another part was read, and never polled by anybody: to be asked at the end, when
+ * everything has been polled.
+ */
 export function* unseen(history: History, order: VersionOrder): Iterable<Anomaly> {
   for (const operation of history) {
-    if (operation.outcome !== "ok") continue;
+    if (!order.mustBeCommitted(operation)) continue;
     for (const send of sendsOf(operation))
       if (!order.wasRead(send)) yield { kind: "unseen", detail: nameOf(operation, send) };
   }

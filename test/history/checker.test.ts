@@ -124,6 +124,12 @@ describe("bad histories", () => {
     expect(failures(history, { polledToEnd: true })).toEqual(["unseen"]);
   });
 
+  test("a torn transaction: a part of it is seen at the end, and a part is not", () => {
+    const history = [op(0, "unknown", "s0/1@0, s1/1"), op(1, "ok", "p0/1@0")];
+    expect(failures(history)).toEqual([]);
+    expect(failures(history, { polledToEnd: true })).toEqual(["unseen"]);
+  });
+
   test("two transactions that have each read the other", () => {
     const history = [op(0, "ok", "s0/1@0, p1/1@0"), op(1, "ok", "s1/1@0, p0/1@0")];
     expect(failures(history)).toEqual(["read-cycle"]);
