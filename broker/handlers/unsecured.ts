@@ -29,7 +29,12 @@ export const handleSaslAuthenticate: Handler<typeof SaslAuthenticate> = () => ({
   authBytes: NO_BYTES,
 });
 
-export const handleDescribeAcls: Handler<typeof DescribeAcls> = () => ({ ...NO_AUTHORIZER, resources: [] });
+/** The broker answers this one itself, and in Apache Kafka passes the others on. */
+export const handleDescribeAcls: Handler<typeof DescribeAcls> = () => ({
+  errorCode: ErrorCode.SECURITY_DISABLED,
+  errorMessage: "No Authorizer is configured on the broker",
+  resources: [],
+});
 
 export const handleCreateAcls: Handler<typeof CreateAcls> = ({ creations }) => {
   return { results: creations.map(() => NO_AUTHORIZER) };
