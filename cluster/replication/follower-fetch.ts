@@ -128,10 +128,13 @@ export interface LeaderBounds {
 }
 
 /** Makes a log that lies outside its leader's bounds fit: cut to the leader's end, or started afresh at its start. */
-export function fitTo({ log }: Partition, { logStartOffset, logEndOffset }: LeaderBounds): FollowOutcome {
+export function fitTo({ log, state }: Partition, { logStartOffset, logEndOffset }: LeaderBounds): FollowOutcome {
   if (logStartOffset < 0 || logEndOffset < logStartOffset) return "back-off";
   return tried(() => {
-    if (log.logEndOffset > logEndOffset) log.truncateTo(logEndOffset);
+    // An epoch that no leader has had yet: a batch's epoch is not under its CRC, and the disk has changed it.
+    if (log.latestLeaderEpoch > state.leaderEpoch) {
+      log.truncateTo(Math.max(log.logStartOffset, log.endOffsetForEpoch(state.leaderEpoch).endOffset));
+    } else if (log.logEndOffset > logEndOffset) log.truncateTo(logEndOffset);
     else if (log.logEndOffset < logStartOffset) log.truncateFullyAndStartAt(logStartOffset);
     else return "back-off"; // it lies inside, and yet the leader does not have it
     return "go-on";

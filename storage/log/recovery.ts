@@ -125,7 +125,9 @@ async function recoverSegment(state: LogState, segment: Segment, start: ScanStar
       if (await scan.readOn()) continue;
       break;
     }
-    if (batch.baseOffset < offset || !segment.canHold(batch.lastOffset)) break;
+    // The offset of a batch is not under its CRC: where nothing is left out on purpose, one that does not follow is damaged.
+    const follows = state.config.cleanupCompact ? batch.baseOffset >= offset : batch.baseOffset === offset;
+    if (!follows || !segment.canHold(batch.lastOffset)) break;
     // Epochs never go back: this one was cut off, and a power cut brought it back behind what took its place.
     const { partitionLeaderEpoch } = batch;
     if (partitionLeaderEpoch >= 0 && partitionLeaderEpoch < leaderEpoch) break;

@@ -1,5 +1,6 @@
 /** Logs that parted come together again: what the follower asks, what its leader says, where it cuts (KIP-101, KIP-279, KIP-595). */
 import { afterEach, describe, expect, test } from "vitest";
+import { fitTo } from "../../../cluster/replication/follower-fetch.ts";
 import { ErrorCode } from "../../../protocol/error-codes.ts";
 import { valuesOf } from "../../storage/log/log-fixture.ts";
 import { type Stretch, TwoLogs } from "./two-logs.ts";
@@ -142,6 +143,23 @@ describe("a follower whose log differs", () => {
     expect(await logs.round()).toBe("out-of-range");
     expect(logs.errors).toEqual([ErrorCode.OFFSET_OUT_OF_RANGE]);
     expect([logs.divergences, logs.cuts]).toEqual([[], []]);
+  });
+
+  test("R19: a batch whose epoch the disk has changed to one that nobody led in is cut, and what follows it", async () => {
+    logs = new TwoLogs(
+      [
+        [1, 0, 3],
+        [99, 4, 5],
+      ],
+      [[1, 0, 9]],
+      2,
+    );
+    expect(await logs.round()).toBe("out-of-range");
+    expect(fitTo(logs.follower.partition, { logStartOffset: 0, logEndOffset: 10 })).toBe("go-on");
+    expect(logs.follower.log.logEndOffset).toBe(4);
+    expect(fitTo(logs.follower.partition, { logStartOffset: 0, logEndOffset: 10 })).toBe("back-off");
+    await logs.settle();
+    expect(await logs.isSame()).toBe(true);
   });
 
   test("R20: what is cut is cut before the high watermark of the same answer is taken", async () => {

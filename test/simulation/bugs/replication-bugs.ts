@@ -2,7 +2,12 @@
 import { type LeaderState, LeaderState as LeaderStateClass } from "../../../broker/partition/leader-state.ts";
 import { Partition } from "../../../broker/partition/partition.ts";
 import { FollowerSession } from "../../../cluster/replication/follower-session.ts";
+import { ReplicaFetcher } from "../../../cluster/replication/replica-fetcher.ts";
 import { type InjectedBug, replaceMethod } from "./injected-bug.ts";
+
+interface Answered {
+  answered(response: unknown): void;
+}
 
 /** The least end of the leader and of the followers that are asked. */
 function leastEnd(leader: LeaderState, ownEndOffset: number, counted: readonly number[]): number {
@@ -49,11 +54,41 @@ export const REPLICATION_BUGS: readonly InjectedBug[] = [
   {
     name: "R21",
     what: "a late answer of the old epoch is taken in after the follower has moved to the new one (KAFKA-18991)",
-    inject: () =>
-      replaceMethod(FollowerSession.prototype, "has", () => (_key, followed) => {
-        followed.askedOffset = followed.partition.log.logEndOffset;
-        return true;
-      }),
+    inject: () => {
+      const late = new WeakMap<ReplicaFetcher, (() => void)[]>();
+      const undos = [
+        replaceMethod(FollowerSession.prototype, "has", () => (_key, followed) => {
+          const { leaderEpoch } = followed.partition.state;
+          Object.assign(followed, { leaderEpoch, askedOffset: followed.partition.log.logEndOffset });
+          return true;
+        }),
+        // Who is given up is forgotten once the answer that is on its way has come.
+        replaceMethod(
+          ReplicaFetcher.prototype,
+          "forget",
+          (original) =>
+            function (this: ReplicaFetcher, topicId, index) {
+              const forget = (): void => original.call(this, topicId, index);
+              if (!this.isWaiting) forget();
+              else late.set(this, [...(late.get(this) ?? []), forget]);
+            },
+        ),
+        replaceMethod(
+          ReplicaFetcher.prototype as unknown as Answered,
+          "answered",
+          (original) =>
+            function (this: Answered, response) {
+              original.call(this, response);
+              const fetcher = this as unknown as ReplicaFetcher;
+              for (const forget of late.get(fetcher) ?? []) forget();
+              late.delete(fetcher);
+            },
+        ),
+      ];
+      return () => {
+        for (const undo of undos) undo();
+      };
+    },
   },
   {
     name: "R33",

@@ -137,6 +137,24 @@ export function drawFaults(
   return faults.sort((a, b) => a.atMs - b.atMs);
 }
 
+const FLAP_EVERY_MS = 1500;
+
+/** Leaders that are cut off and come back, over and over, behind links on which answers are late. */
+export function drawFlaps(random: SeededRandom, durationMs: number, nodes: number): Fault[] {
+  const faults: Fault[] = [];
+  for (let atMs = QUIET_START_MS; atMs < durationMs; atMs += random.between(1, FLAP_EVERY_MS)) {
+    const victim: Victim = { leaderOf: random.below(1000) };
+    if (random.chance(0.5)) {
+      faults.push({ atMs, kind: "isolate", victim, durationMs: random.between(300, 1500) });
+    } else {
+      const other = random.between(1, nodes);
+      const [latencyMs, durationOfIt] = [random.pick([100, 400, 1500]), random.between(500, 4000)];
+      faults.push({ atMs, kind: "slow-link", victim, other, latencyMs, durationMs: durationOfIt });
+    }
+  }
+  return faults;
+}
+
 function drawFault(kind: FaultKind, random: SeededRandom, nodes: number): object {
   const victim: Victim = random.chance(0.6) ? { leaderOf: random.below(1000) } : { node: random.between(1, nodes) };
   /** Mostly short; some outlast every session. */

@@ -8,7 +8,7 @@ import type { ProducerOptions } from "../clients/producer.ts";
 import type { LinkDelays } from "../network/links.ts";
 import type { NetworkHabits } from "../network/simulated-network.ts";
 import { SeededRandom } from "../seeded-random.ts";
-import { drawFaults, type Fault, type FaultKind } from "./faults.ts";
+import { drawFaults, drawFlaps, type Fault, type FaultKind } from "./faults.ts";
 
 export interface TopicPlan {
   readonly name: string;
@@ -40,10 +40,20 @@ export interface SwarmOptions {
   readonly nodes?: number;
   readonly faults?: readonly FaultKind[];
   readonly unclean?: boolean;
+  /** Leaders come and go all the time. */
+  readonly flaps?: boolean;
   readonly flushEvery?: boolean;
 }
 
 const DURATION_MS = 60_000;
+/** Of all runs. */
+const LEADERS_FLAP = 0.1;
+/** Whoever is cut off is missed at once, and who comes back leads again at once. */
+const HASTE = {
+  "broker.heartbeat.interval.ms": "100",
+  "broker.session.timeout.ms": "500",
+  "leader.imbalance.check.interval.seconds": "1",
+};
 const FIRST_PRODUCE_BY_ID = 13;
 const FIRST_FETCH_BY_ID = 13;
 
@@ -52,13 +62,15 @@ export function drawPlan(seed: string | number, swarm: SwarmOptions = {}): Plan 
   const nodes = swarm.nodes ?? random.split("nodes").pick([1, 3, 3, 3, 3, 5]);
   const topics = drawTopics(random.split("topics"), nodes, swarm);
   const names = topics.map(({ name }) => name);
-  const faults = drawFaults(random.split("faults"), DURATION_MS, nodes, swarm.faults);
+  const flaps = nodes > 1 && (swarm.flaps ?? random.split("flaps").chance(LEADERS_FLAP));
+  const drawn = drawFaults(random.split("faults"), DURATION_MS, nodes, swarm.faults);
+  const faults = flaps ? [...drawn, ...drawFlaps(random.split("flapping"), DURATION_MS, nodes)] : drawn;
   // Who names topics and not their ids would go on in a topic that was made again as if it were the old one.
   const byId = faults.some(({ kind }) => kind === "recreate");
   return {
     seed: String(seed),
     nodes,
-    settings: drawSettings(random.split("settings")),
+    settings: { ...drawSettings(random.split("settings")), ...(flaps ? HASTE : {}) },
     fastDetection: random.split("detection").chance(0.7),
     ...drawNetwork(random.split("network")),
     diskLatencyMs: random.split("disk").pick([

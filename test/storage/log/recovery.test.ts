@@ -106,7 +106,7 @@ describe("B93: segments that are none", () => {
     ["a huge length", () => withLength(2 ** 31 - 1), 0],
     ["a wrong CRC", () => flipped(80), 0],
     ["an offset below the base", () => batchOf(["a"], { baseOffset: -3 }), 0],
-    ["a count that lies, with the right CRC", () => batchOf(["a", "b"], { baseOffset: 4 }), 6],
+    ["an offset that does not follow, with the right CRC", () => batchOf(["a", "b"], { baseOffset: 4 }), 0],
   ];
 
   function withLength(length: number): Buffer {
@@ -296,6 +296,25 @@ describe("after a kill", () => {
     expect(again.segments.length).toBe(ends ? 2 : bases.length);
     append(again, batchOf([{ key: "k", value: "after" }]));
     expect((await readAll(again)).at(-1)?.offset).toBe(ends ? (bases[1] as number) + 1 : 9);
+    await again.close();
+  });
+
+  it("R74: a batch whose offset the disk has changed ends the log before it, for no CRC covers offsets", async () => {
+    const around = surroundings();
+    const log = await openLog(around);
+    for (let i = 0; i < 4; i++) append(log, batchOf([`v${i}`]));
+    const bytes = around.disk.readFile(LOG);
+    const { sizeBytes } = new RecordBatch(bytes);
+    bytes.writeBigInt64BE(2n + (1n << 20n), 2 * sizeBytes);
+    around.disk.writeFile(LOG, bytes);
+    const again = await reopenAfterKill(around, log);
+    expect(again.logEndOffset).toBe(2);
+    append(again, batchOf(["again"]));
+    expect((await readAll(again)).map(({ offset, value }) => `${value}@${offset}`)).toEqual([
+      "v0@0",
+      "v1@1",
+      "again@2",
+    ]);
     await again.close();
   });
 
