@@ -14,7 +14,6 @@ export const BUGBASE: readonly FormerFailure[] = [
     ...{ seed: "64", invariant: "V3" },
     what: "recovery went on behind a hole that a power cut left between two segments",
   },
-  { seed: "2000", invariant: "V9", what: "a follower with an epoch that its disk had changed asked for ever" },
   { seed: "2001", invariant: "V14", what: "a batch whose offset the disk had changed was taken in, and left a hole" },
   { seed: "24", invariant: "V14", what: "the same, seen as replicas that differ" },
 ];
