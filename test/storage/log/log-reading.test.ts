@@ -127,6 +127,23 @@ describe.each([
     });
   });
 
+  it("so much is read from the disk at once that checking it does not take a turn's time", async () => {
+    const around = surroundings({ tailBytes: 0 });
+    const log = await openLog(around);
+    for (let i = 0; i < 20; i++) append(log, batchOfSize(900_000));
+    const sizes: number[] = [];
+    for (let offset = 0; offset < log.logEndOffset; ) {
+      const bytes = await readBytes(log, offset, { maxBytes: 100_000_000 });
+      sizes.push(bytes.length);
+      const next = batchesIn(bytes).at(-1)?.nextOffset ?? 0;
+      if (next <= offset) throw new Error("no batch was read");
+      offset = next;
+    }
+    expect(sizes).toHaveLength(2);
+    expect(sizes[0]).toBe(16 << 20);
+    await log.close();
+  });
+
   it("R20: what is cut while it is being read is not given", async () => {
     await withLog(async (log, around) => {
       appendShared(around, log, batchOf(["kept"]));
