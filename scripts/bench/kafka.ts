@@ -65,6 +65,9 @@ class Race {
 
   constructor(peers: readonly PeerName[]) {
     this.peers = peers;
+    // Whoever interrupts a run is not left with gigabytes; the programs end with this process.
+    process.once("exit", () => rmSync(this.folder, { recursive: true, force: true }));
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
   }
 
   async run(row: Row, rounds: number, course: Course): Promise<Measured> {
