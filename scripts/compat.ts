@@ -1,12 +1,13 @@
 /**
  * Every real peer the machine has, against Odradek and, where Apache Kafka can be had, against Apache Kafka 4.3.1 too, side by side:
- * `npm run compat`, or `npm run compat -- java kcat` for some of them. Writes what they did into
+ * `npm run compat`, or `npm run compat -- java kcat` for some of them; with `--here` not on Apache Kafka. Writes what they did into
  * docs/compatibility.md.
  *
  * Owns: which test files are whose, and the page. Leaves to the tests: what is tried, and what is missing on the machine.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { PEERS, type Peer, versionOf } from "./compat/peers.ts";
 import { renderCompatibility } from "./compat/render-compatibility.ts";
 import { runTests, type TestOutcome } from "./compat/run-tests.ts";
@@ -14,15 +15,16 @@ import { projectRoot } from "./project-root.ts";
 
 const APACHE_KAFKA = { INTEROP_BROKER: "apache-kafka" };
 
+const { positionals: asked, values } = parseArgs({ allowPositionals: true, options: { here: { type: "boolean" } } });
+
 async function tried(peer: Peer): Promise<{ here: TestOutcome[]; there: TestOutcome[] }> {
   process.stdout.write(`${peer.name} against Odradek\n`);
   const here = await runTests(peer.file, {});
-  if (!peer.runsOnApacheKafka) return { here, there: [] };
+  if (!peer.runsOnApacheKafka || values.here === true) return { here, there: [] };
   process.stdout.write(`${peer.name} against Apache Kafka\n`);
   return { here, there: await runTests(peer.file, APACHE_KAFKA) };
 }
 
-const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !PEERS.some((peer) => peer.name === name));
 if (unknown.length > 0) {
   process.stdout.write(
