@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { ErrorCode } from "../../../protocol/error-codes.ts";
 import { Heartbeat, JoinGroup, SyncGroup } from "../../../protocol/messages/classic-group.ts";
 import { ConsumerGroupDescribe, ConsumerGroupHeartbeat } from "../../../protocol/messages/consumer-group.ts";
 import { FindCoordinator } from "../../../protocol/messages/find-coordinator.ts";
@@ -139,16 +140,22 @@ async function withNode<R>(
   }
 }
 
-/** A classic member in a group with a consumer: its generation is a member epoch. */
+/** A classic member in a group with a consumer: its generation is a member epoch. It joins again while there is a newer one. */
 async function joinClassic(asker: WireAsker): Promise<{ memberId: string; generationId: number }> {
-  const request = { groupId: MIXED, sessionTimeoutMs: 60_000, rebalanceTimeoutMs: REBALANCE_TIMEOUT_MS, memberId: "" };
+  const request = { groupId: MIXED, sessionTimeoutMs: 60_000, rebalanceTimeoutMs: REBALANCE_TIMEOUT_MS };
   const protocols = [{ name: "range", metadata: subscription("orders") }];
-  const { memberId, generationId } = await untilDone(() =>
-    asker.ask(JoinGroup, 3, { ...request, protocolType: "consumer", protocols }),
-  );
-  const synced = await asker.ask(SyncGroup, 3, { groupId: MIXED, memberId, generationId, assignments: [] });
-  expect(synced.errorCode).toBe(0);
-  return { memberId, generationId };
+  let memberId = "";
+  for (;;) {
+    const join = { ...request, memberId, protocolType: "consumer", protocols };
+    const joined = await untilDone(() => asker.ask(JoinGroup, 3, join));
+    const { generationId } = joined;
+    expect(joined.errorCode).toBe(0);
+    memberId = joined.memberId;
+    const { errorCode } = await asker.ask(SyncGroup, 3, { groupId: MIXED, memberId, generationId, assignments: [] });
+    if (errorCode === 0) return { memberId, generationId };
+    expect(errorCode).toBe(ErrorCode.REBALANCE_IN_PROGRESS);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
 }
 
 describeWith("Apache Kafka", await findApacheKafka(), (kafka) => {
