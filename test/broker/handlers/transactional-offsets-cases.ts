@@ -107,6 +107,8 @@ export function transactionalOffsetCases(planeOf: () => DataPlane): void {
     expect((await list({ durationFilter: 60_000 }, 1)).names).toEqual([]);
     expect((await list({ transactionalIdPattern: "list-o.*" })).names).toEqual([open.transactionalId]);
     expect((await list({ transactionalIdPattern: "list-o" })).names).toEqual([]);
+    // One that takes others an age.
+    expect((await list({ transactionalIdPattern: "(([a-z]+)+)+!" })).names).toEqual([]);
     expect(await list({ transactionalIdPattern: "(" })).toMatchObject({
       errorCode: ErrorCode.INVALID_REGULAR_EXPRESSION,
     });
