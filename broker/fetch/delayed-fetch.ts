@@ -16,6 +16,8 @@ export interface FetchLimits {
   readonly maxWaitMs: number;
   readonly minBytes: number;
   readonly maxBytes: number;
+  /** Partitions of which there is nothing to tell are left out of the results: in a session, where any byte is enough. */
+  readonly onlyNews?: boolean;
 }
 
 interface Watched {
@@ -82,7 +84,7 @@ export class DelayedFetch extends ParkedWatcher {
     const { broker, requests, parameters, limits } = this;
     const grantedBytes = broker.fetchMemory.grant(limits.maxBytes);
     this.isShortened = grantedBytes < this.wantedBytes;
-    const results = readPartitions(broker, requests, parameters, grantedBytes, arrives);
+    const results = readPartitions(broker, requests, parameters, grantedBytes, arrives, limits.onlyNews === true);
     if (!(results instanceof Promise)) {
       this.judge(results);
       return;

@@ -8,6 +8,7 @@ import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
 import type { Clock } from "../../storage/clock.ts";
 import type { Random } from "../../storage/random.ts";
+import type { Partition } from "../partition/partition.ts";
 
 /** One partition a client fetches, and what it was last told of it (in a session). */
 export interface FetchPartition {
@@ -23,6 +24,10 @@ export interface FetchPartition {
   /** -1 after an error too: what comes next is news. */
   toldHighWatermark: number;
   toldLogStartOffset: number;
+  /** The request that is handled now names it: where it is read from, or how, may be new. */
+  isNamed: boolean;
+  /** Where it was read last; one that is gone has no leader. */
+  held?: Partition;
 }
 
 /** The partitions of a session by fetchPartitionKey(), in the order they are to be read. */

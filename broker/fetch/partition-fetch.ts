@@ -56,6 +56,32 @@ export function fetchEndOffset(log: PartitionLog, parameters: FetchParameters): 
 }
 
 /**
+ * Whether a follower's fetch would find nothing in a partition that its session has not been told already: most partitions, most of
+ * the time. Its arrival counts all the same.
+ */
+export function isQuiet(
+  broker: Broker,
+  request: FetchPartition,
+  parameters: FetchParameters,
+  arrives: boolean,
+): boolean {
+  const partition = request.held;
+  if (partition === undefined || (arrives && request.isNamed) || !isFollower(parameters)) return false;
+  const { leader, log } = partition;
+  if (leader === undefined || leader.leaderEpoch !== request.currentLeaderEpoch || log.offline) return false;
+  const hasNews =
+    log.logEndOffset !== request.fetchOffset ||
+    log.highWatermark !== request.toldHighWatermark ||
+    log.logStartOffset !== request.toldLogStartOffset;
+  if (hasNews) return false;
+  if (!arrives) return true;
+  if (leader.follower(parameters.replicaId) === undefined || isEarlierIncarnation(broker, parameters)) return false;
+  partition.followerFetched(parameters.replicaId, request.fetchOffset, request.logStartOffset, parameters.replicaEpoch);
+  // It may just have moved the high watermark, which the follower is to know.
+  return log.highWatermark === request.toldHighWatermark;
+}
+
+/**
  * Reads what the limits allow. A promise only when cold bytes come from the disk.
  * @param maxBytes what the response has room for; at least one batch is returned regardless when `minOneBatch`.
  * @param arrives true at the first look: only the arrival of a follower's fetch says how far the follower is.
@@ -71,6 +97,7 @@ export function fetchPartition(
   let partition: Partition | undefined;
   try {
     partition = findPartition(broker, request);
+    request.held = partition;
     return readPartition(broker, partition, request, parameters, maxBytes, minOneBatch, arrives);
   } catch (error) {
     return fetchFailed(request, partition, error);
@@ -189,15 +216,19 @@ function followerArrives(
   broker: Broker,
   partition: Partition,
   { fetchOffset, logStartOffset }: FetchPartition,
-  { replicaId, replicaEpoch }: FetchParameters,
+  parameters: FetchParameters,
 ): void {
+  const { replicaId, replicaEpoch } = parameters;
   const { log } = partition;
   if (fetchOffset < log.logStartOffset || fetchOffset > log.logEndOffset) {
     throw new KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE);
   }
-  const registered = broker.image.brokers.get(replicaId)?.brokerEpoch ?? -1;
-  if (replicaEpoch !== -1 && replicaEpoch < registered) throw new KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER); // KIP-903
+  if (isEarlierIncarnation(broker, parameters)) throw new KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER); // KIP-903
   partition.followerFetched(replicaId, fetchOffset, logStartOffset, replicaEpoch);
+}
+
+function isEarlierIncarnation(broker: Broker, { replicaId, replicaEpoch }: FetchParameters): boolean {
+  return replicaEpoch !== -1 && replicaEpoch < (broker.image.brokers.get(replicaId)?.brokerEpoch ?? -1);
 }
 
 /** The point up to which the logs agree, when the fetcher's log has taken another way (KIP-595). @throws OFFSET_OUT_OF_RANGE. */

@@ -5,7 +5,7 @@
  */
 import type { Broker } from "../broker.ts";
 import type { FetchPartition } from "./fetch-session.ts";
-import { type FetchParameters, fetchPartition, type PartitionFetchResult } from "./partition-fetch.ts";
+import { type FetchParameters, fetchPartition, isQuiet, type PartitionFetchResult } from "./partition-fetch.ts";
 
 export type PartitionFetchResults = readonly PartitionFetchResult[];
 
@@ -14,6 +14,7 @@ export type PartitionFetchResults = readonly PartitionFetchResult[];
  * disk is read; it rejects with what is no outcome of the protocol.
  * @param grantedBytes the limit, as FetchMemory granted it.
  * @param arrives see fetchPartition().
+ * @param skipsQuiet no result is wanted for partitions of which there is nothing to tell.
  */
 export function readPartitions(
   broker: Broker,
@@ -21,6 +22,7 @@ export function readPartitions(
   parameters: FetchParameters,
   grantedBytes: number,
   arrives: boolean,
+  skipsQuiet: boolean,
 ): PartitionFetchResults | Promise<PartitionFetchResults> {
   const { fetchMemory } = broker;
   const results: PartitionFetchResult[] = [];
@@ -35,6 +37,7 @@ export function readPartitions(
   const readFrom = (index: number): PartitionFetchResults | Promise<PartitionFetchResults> => {
     for (let i = index; i < requests.length; i++) {
       const request = requests[i] as FetchPartition;
+      if (skipsQuiet && isQuiet(broker, request, parameters, arrives)) continue;
       const result = fetchPartition(broker, request, parameters, leftBytes, !hasData, arrives);
       if (result instanceof Promise) {
         return result.then((cold) => {

@@ -74,7 +74,8 @@ export const handleFetch: Handler<typeof Fetch> = (request, context) => {
     return answer;
   }
   const maxBytes = Math.min(request.maxBytes, broker.settings.fetchMaxBytes);
-  const limits = { maxWaitMs: request.maxWaitMs, minBytes: request.minBytes, maxBytes };
+  const onlyNews = subject.session !== undefined && request.minBytes <= 1;
+  const limits = { maxWaitMs: request.maxWaitMs, minBytes: request.minBytes, maxBytes, onlyNews };
   const delayed = new DelayedFetch(broker, wanted, parameters, limits, done, (error) => answer.fail(error));
   answer.whenCancelled(() => delayed.cancel());
   delayed.start();
@@ -134,6 +135,7 @@ function namedPartitions(request: FetchRequest, usesTopicIds: boolean, broker: B
         maxBytes: p.partitionMaxBytes,
         toldHighWatermark: -1,
         toldLogStartOffset: -1,
+        isNamed: true,
       });
     }
   }
@@ -147,6 +149,7 @@ function nameOf(topicId: string, broker: Broker): string | null {
 /** An incremental request: changes positions, adds partitions, forgets others. */
 function updateSession(session: FetchSession, request: FetchRequest, broker: Broker): void {
   const { partitions, usesTopicIds } = session;
+  for (const partition of partitions.values()) partition.isNamed = false;
   for (const [key, named] of namedPartitions(request, usesTopicIds, broker)) {
     const known = partitions.get(key);
     if (known === undefined) {
@@ -157,6 +160,7 @@ function updateSession(session: FetchSession, request: FetchRequest, broker: Bro
       known.lastFetchedEpoch = named.lastFetchedEpoch;
       known.logStartOffset = named.logStartOffset;
       known.maxBytes = named.maxBytes;
+      known.isNamed = true;
     }
   }
   for (const { topic, topicId, partitions: forgotten } of request.forgottenTopicsData) {

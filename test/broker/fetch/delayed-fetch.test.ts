@@ -78,7 +78,7 @@ class World {
     const errors: unknown[] = [];
     const requests = offsets.map((fetchOffset, partition) => ({
       ...{ topic: "t", topicId: ZERO_UUID, partition, currentLeaderEpoch: -1, fetchOffset, lastFetchedEpoch: -1 },
-      ...{ logStartOffset: 0, maxBytes: 1 << 20, toldHighWatermark: -1, toldLogStartOffset: -1 },
+      ...{ logStartOffset: 0, maxBytes: 1 << 20, toldHighWatermark: -1, toldLogStartOffset: -1, isNamed: true },
       ...request,
     }));
     const delayed = new DelayedFetch(

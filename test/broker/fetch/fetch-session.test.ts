@@ -22,7 +22,7 @@ function partitions(count: number): FetchPartitions {
       fetchPartitionKey("t", ZERO_UUID, false, partition),
       {
         ...{ topic: "t", topicId: ZERO_UUID, partition, currentLeaderEpoch: -1, fetchOffset: 0, lastFetchedEpoch: -1 },
-        ...{ logStartOffset: 0, maxBytes: 1, toldHighWatermark: -1, toldLogStartOffset: -1 },
+        ...{ logStartOffset: 0, maxBytes: 1, toldHighWatermark: -1, toldLogStartOffset: -1, isNamed: true },
       },
     ]),
   );

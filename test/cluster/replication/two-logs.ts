@@ -103,7 +103,7 @@ export class TwoLogs {
       this.leader.broker,
       {
         ...{ topic: "t", topicId, partition: 0, currentLeaderEpoch, fetchOffset, lastFetchedEpoch, logStartOffset },
-        ...{ maxBytes: 1 << 20, toldHighWatermark: -1, toldLogStartOffset: -1 },
+        ...{ maxBytes: 1 << 20, toldHighWatermark: -1, toldLogStartOffset: -1, isNamed: true },
       },
       FOLLOWER,
       1 << 20,
