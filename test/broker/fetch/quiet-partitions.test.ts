@@ -40,7 +40,9 @@ function told(): void {
   request.isNamed = false;
 }
 function append(): void {
-  const prepared = partition().log.prepare(batchOf([{ value: "a", timestamp: clock.wallMs() }]), undefined, { origin: "client" });
+  const prepared = partition().log.prepare(batchOf([{ value: "a", timestamp: clock.wallMs() }]), undefined, {
+    origin: "client",
+  });
   if (prepared instanceof Promise) throw new Error("prepared elsewhere");
   partition().append(prepared, false);
 }
