@@ -24,12 +24,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   "GET /": (control) => ok({ clusterId: control.clusterId, bootstrapServers: control.bootstrapServers }),
   "GET /nodes": (control) => ok({ nodes: control.nodes(), controller: control.controller() }),
   "GET /nodes/*": (control, request) => ok(status(control, nodeIn(request))),
-  "POST /nodes/*/kill": async (control, request) => {
-    const body = new Body(request.body, ["powerLoss"]);
-    const name = nodeIn(request);
-    await control.kill(name, { powerLoss: body.boolean("powerLoss") });
-    return ok(status(control, name));
-  },
+  "POST /nodes/*/kill": (control, request) => acted(control, request, (name) => control.kill(name)),
   "POST /nodes/*/stop": (control, request) => acted(control, request, (name) => control.stop(name)),
   "POST /nodes/*/restart": (control, request) => acted(control, request, (name) => control.restart(name)),
   "POST /nodes/*/pause": (control, request) => acted(control, request, (name) => control.pause(name)),

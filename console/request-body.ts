@@ -13,7 +13,8 @@ export class Body {
     this.fields = new Map(Object.entries(value).filter(([, field]) => field !== undefined && field !== null));
     for (const name of this.fields.keys()) {
       if (!known.includes(name)) {
-        throw new ControlError("invalid", `unknown field ${JSON.stringify(name)}; known are ${known.join(", ")}`);
+        const may = known.length === 0 ? "there is nothing to say here" : `known are ${known.join(", ")}`;
+        throw new ControlError("invalid", `unknown field ${JSON.stringify(name)}; ${may}`);
       }
     }
   }

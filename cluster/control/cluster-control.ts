@@ -83,15 +83,15 @@ export class ClusterControl {
   }
 
   /** Resolves when nothing of it is left and, as far as it can tell, the controller has noticed. */
-  async kill(name: NodeName, options: { readonly powerLoss?: boolean } = {}): Promise<void> {
+  async kill(name: NodeName): Promise<void> {
     if (name === "controller") {
-      this.controllerNode().kill(options);
+      this.controllerNode().kill();
       return;
     }
     const node = this.nodeOf(name);
     if (!node.hasLife) throw new ControlError("conflict", `node ${name} is ${node.state}`);
     this.events.emit({ type: "node-down", node: name, how: "killed" });
-    await node.kill(options);
+    await node.kill();
     await this.noticed(name);
   }
 
