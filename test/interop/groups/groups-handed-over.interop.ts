@@ -197,21 +197,25 @@ describeWith("Apache Kafka", await findApacheKafka(), (kafka) => {
         return [stable, await describeGroup(asker, MIXED), member] as const;
       });
       const epochs = readers.map(({ epoch }) => epoch);
-      const [theirs, members] = await withNode(apacheKafkaOver(kafka, directory, folder), "SIGTERM", async (asker) => {
-        expect(await describeGroup(asker)).toEqual(ours);
-        expect(await describeGroup(asker, MIXED)).toEqual(ourMixed);
-        const beat = { groupId: MIXED, ...classic };
-        expect([0, 27]).toContain((await untilDone(() => asker.ask(Heartbeat, 4, beat))).errorCode);
-        for (const reader of readers) await reader.heartbeat(asker);
-        expect(readers.map(({ epoch }) => epoch)).toEqual(epochs);
-        expect(await describeGroup(asker)).toEqual(ours);
-        expect(await committed(asker, readers[0] as Reader)).toBe(7);
-        await late.join(asker);
-        const stable = await settle(asker, [...readers, late], (group) =>
-          group.members.every(({ assignment }) => assignment.topicPartitions.length > 0),
-        );
-        return [stable, [...readers, late].map(({ epoch, assigned }) => [epoch, assigned])] as const;
-      });
+      const [theirs, members] = await withNode(
+        apacheKafkaOver(kafka, join(directory, "1"), folder),
+        "SIGTERM",
+        async (asker) => {
+          expect(await describeGroup(asker)).toEqual(ours);
+          expect(await describeGroup(asker, MIXED)).toEqual(ourMixed);
+          const beat = { groupId: MIXED, ...classic };
+          expect([0, 27]).toContain((await untilDone(() => asker.ask(Heartbeat, 4, beat))).errorCode);
+          for (const reader of readers) await reader.heartbeat(asker);
+          expect(readers.map(({ epoch }) => epoch)).toEqual(epochs);
+          expect(await describeGroup(asker)).toEqual(ours);
+          expect(await committed(asker, readers[0] as Reader)).toBe(7);
+          await late.join(asker);
+          const stable = await settle(asker, [...readers, late], (group) =>
+            group.members.every(({ assignment }) => assignment.topicPartitions.length > 0),
+          );
+          return [stable, [...readers, late].map(({ epoch, assigned }) => [epoch, assigned])] as const;
+        },
+      );
       await withNode(odradekOver(directory), "SIGTERM", async (asker) => {
         expect(await describeGroup(asker)).toEqual(theirs);
         for (const reader of [...readers, late]) await reader.heartbeat(asker);
