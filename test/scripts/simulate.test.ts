@@ -1,4 +1,4 @@
-/** Whole clusters under faults: a fixed few, which run twice and must do the same, and those that once failed. */
+/** Whole clusters under faults: a fixed few and a fresh two, which run twice and must do the same, and those that once failed. */
 import { describe, expect, it } from "vitest";
 import { BUGBASE } from "../simulation/bugbase.ts";
 import { runSeed } from "../simulation/world/seed-run.ts";
@@ -6,6 +6,7 @@ import { Totals } from "../simulation/world/totals.ts";
 
 /** For a machine that does much else besides. */
 const PATIENCE_MS = 240_000;
+const FRESH_SEEDS = 2;
 const FIXED = ["14", "29", "44"];
 
 describe("npm run simulate", () => {
@@ -23,6 +24,18 @@ describe("npm run simulate", () => {
     async ({ seed }) => {
       const { failure } = await runSeed(seed);
       expect(failure).toBeUndefined();
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    "so do seeds that nobody ever ran",
+    async () => {
+      for (let left = FRESH_SEEDS; left > 0; left--) {
+        const seed = `fresh-${Math.floor(Math.random() * 1e9)}`;
+        const { failure } = await runSeed(seed, { twice: true });
+        expect(failure, `npm run simulate -- --seed ${seed}`).toBeUndefined();
+      }
     },
     PATIENCE_MS,
   );

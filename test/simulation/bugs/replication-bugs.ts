@@ -1,4 +1,5 @@
 /** Bugs of replication: truncation, late answers, the high watermark. */
+import { FetchSessionCache } from "../../../broker/fetch/fetch-session.ts";
 import { type LeaderState, LeaderState as LeaderStateClass } from "../../../broker/partition/leader-state.ts";
 import { Partition } from "../../../broker/partition/partition.ts";
 import { FollowerSession } from "../../../cluster/replication/follower-session.ts";
@@ -117,35 +118,27 @@ export const REPLICATION_BUGS: readonly InjectedBug[] = [
   },
   {
     name: "R168",
-    what: "a follower's fetch session does not tell its leader of a new leader epoch while the offset stays",
+    what: "a fetch session keeps the offset it began with, whatever an incremental request says",
     inject: () =>
       replaceMethod(
-        FollowerSession.prototype,
-        "next",
+        FetchSessionCache.prototype,
+        "find",
         (original) =>
-          function (this: FollowerSession, changed) {
-            const { beginsAnew } = this;
-            const told = toldOffsets.get(this) ?? new Map<string, number>();
-            toldOffsets.set(this, told);
-            const fields = original.call(this, changed);
-            if (fields === undefined) return undefined;
-            const topics = fields.topics.map((topic) => ({
-              ...topic,
-              partitions: topic.partitions.filter(({ partition, fetchOffset }) => {
-                const key = `${topic.topicId}-${partition}`;
-                const isOld = !beginsAnew && told.get(key) === fetchOffset;
-                told.set(key, fetchOffset);
-                return !isOld;
-              }),
-            }));
-            return { ...fields, topics: topics.filter(({ partitions }) => partitions.length > 0) };
+          function (this: FetchSessionCache, id, epoch, usesTopicIds) {
+            const session = original.call(this, id, epoch, usesTopicIds);
+            for (const partition of session.partitions.values()) {
+              const { fetchOffset } = partition;
+              Object.defineProperty(partition, "fetchOffset", {
+                configurable: true,
+                get: () => fetchOffset,
+                set: () => {},
+              });
+            }
+            return session;
           },
       ),
   },
 ];
-
-/** Where each session's leader was told to read, by partition. */
-const toldOffsets = new WeakMap<FollowerSession, Map<string, number>>();
 
 /** The leader epoch each partition was in last. */
 const epochsSeen = new WeakMap<Partition, number>();
