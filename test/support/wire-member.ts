@@ -106,33 +106,33 @@ export class WireMember {
   }
 }
 
-/** All join and sync at once; resolves when each has its assignment. @throws Error a member is refused. */
+/**
+ * All join and sync at once; resolves when all are in one generation and each has its assignment. Whoever joins later begins
+ * another generation, of which those before it hear in a heartbeat, and join again.
+ * @throws Error a member is refused.
+ */
 export async function formGroup(members: readonly WireMember[]): Promise<void> {
-  const enter = async (member: WireMember): Promise<void> => {
-    // Whoever joins later begins another generation, and those before it join again.
-    for (;;) {
-      const joined = await member.join();
-      if (joined.errorCode !== ErrorCode.NONE) throw new Error(`JoinGroup: error ${joined.errorCode}`);
-      const { errorCode } = await member.sync(joined);
-      if (errorCode === ErrorCode.NONE) return;
-      if (errorCode !== ErrorCode.REBALANCE_IN_PROGRESS) throw new Error(`SyncGroup: error ${errorCode}`);
-    }
-  };
-  await Promise.all(members.map(enter));
-  await settle(members);
+  const synced = new Set<WireMember>();
+  const isFormed = (): boolean =>
+    synced.size === members.length && members.every(({ generationId }) => generationId === members[0]?.generationId);
+  await Promise.all(
+    members.map(async (member) => {
+      for (let code: number = ErrorCode.REBALANCE_IN_PROGRESS; !isFormed(); ) {
+        if (code === ErrorCode.REBALANCE_IN_PROGRESS) {
+          synced.delete(member);
+          code = await enter(member);
+          if (code === ErrorCode.NONE) synced.add(member);
+        } else if (code === ErrorCode.NONE) {
+          code = await member.heartbeat();
+        } else {
+          throw new Error(`a member is refused: error ${code}`);
+        }
+      }
+    }),
+  );
 }
 
-/** Heartbeats until no member is told to join again. */
-async function settle(members: readonly WireMember[]): Promise<void> {
-  for (;;) {
-    const codes = await Promise.all(members.map((member) => member.heartbeat()));
-    const late = members.filter((_, index) => codes[index] === ErrorCode.REBALANCE_IN_PROGRESS);
-    if (late.length === 0) return;
-    await Promise.all(
-      late.map(async (member) => {
-        const joined = await member.join();
-        await member.sync(joined);
-      }),
-    );
-  }
+async function enter(member: WireMember): Promise<number> {
+  const joined = await member.join();
+  return joined.errorCode === ErrorCode.NONE ? (await member.sync(joined)).errorCode : joined.errorCode;
 }
