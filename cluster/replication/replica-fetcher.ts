@@ -93,6 +93,7 @@ export class ReplicaFetcher {
     const key = keyOf(followed.partition.topicId, followed.partition.index);
     this.followed.set(key, followed);
     this.changed.add(key);
+    if (followed.retryAtMs > 0) this.delayed.add(key); // it waits already: it comes from another fetcher
     this.soon();
   }
 
@@ -104,6 +105,8 @@ export class ReplicaFetcher {
   /** Gives up what it follows, to be followed elsewhere. */
   release(): FollowedPartition[] {
     const all = [...this.followed.values()];
+    // The leader's bounds that were asked for here are not waited for any more: whoever follows next asks for them itself.
+    for (const followed of all) if (followed.retryAtMs === Number.POSITIVE_INFINITY) followed.retryAtMs = 0;
     this.close();
     return all;
   }

@@ -16,4 +16,9 @@ export const BUGBASE: readonly FormerFailure[] = [
   },
   { seed: "2001", invariant: "V14", what: "a batch whose offset the disk had changed was taken in, and left a hole" },
   { seed: "24", invariant: "V14", what: "the same, seen as replicas that differ" },
+  {
+    seed: "5035",
+    invariant: "V9",
+    what: "a partition that waited to be asked for again, and passed to another fetcher, never was",
+  },
 ];
