@@ -89,7 +89,9 @@ function apiTable(files: readonly ProjectFile[]): string {
 }
 
 function differenceList(files: readonly ProjectFile[]): string {
-  const items = gatherDifferences(files).map(({ path, text }) => `- ${text} (\`${path}\`)`);
+  const items = gatherDifferences(files).map(
+    ({ path, text }) => `- ${text.slice(0, 1).toUpperCase()}${text.slice(1)} (\`${path}\`)`,
+  );
   return items.length === 0 ? "None yet." : items.join("\n");
 }
 

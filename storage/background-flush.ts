@@ -3,7 +3,8 @@
  *
  * Owns: when a log is flushed: with 64 MiB or a second of unsynced bytes, or flush.ms where that is less, or when the node has too
  * many. Leaves to LogFlush: what a flush is, and flush.messages; to LogDirectories: writing down the recovery points.
- * Differs from Kafka: which leaves it to the operating system, and moves the recovery point on a roll only.
+ * Differs from Kafka: a log is flushed in the background after a second or 64 MiB; Kafka leaves it to the operating system until
+ * a segment is rolled.
  */
 
 import { ErrorCode } from "../protocol/error-codes.ts";

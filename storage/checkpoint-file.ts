@@ -4,7 +4,7 @@
  * An offset checkpoint has Kafka's form: a line with the version 0, a line with the number of entries, and an entry
  * "topic partition offset" a line. Reading takes every line that can be understood: a file that is missing, cut short or
  * damaged gives what is left of it, for each offset only saves work or is checked against the log.
- * Differs from Kafka: which refuses the whole file for one bad line.
+ * Differs from Kafka: a checkpoint file with a bad line is read without that line, where Kafka refuses the whole file.
  */
 
 import { parseDirectoryName, partitionDirectoryName } from "./directory-name.ts";

@@ -1,8 +1,8 @@
 /**
  * `meta.properties`: which cluster and node a directory belongs to, and its own id (version 1; KIP-858 for the id).
  *
- * Owns: the file, and the refusal of a directory that is not this node's. A directory without one is new and gets one;
- * Differs from Kafka: which wants `kafka-storage format` first.
+ * Owns: the file, and the refusal of a directory that is not this node's. A directory without one is new and gets one.
+ * Differs from Kafka: a new data directory is formatted when a node starts on it, where Kafka wants `kafka-storage format` first.
  */
 import { getProperties } from "properties-file";
 import { isUuid } from "../protocol/uuid.ts";

@@ -81,7 +81,7 @@ export function checkBrokerConfigs(forAll: boolean, texts: ConfigTexts, layers: 
       "Cannot update these configs at default cluster level, broker id must be specified",
       names.filter((name) => dynamicModeOf(name) === "per-broker"),
     );
-  // Differs from Kafka: `listeners` cannot be changed while a broker runs.
+  // Differs from Kafka: `listeners` cannot be changed while a broker runs; Kafka can add and remove those of clients.
   if (texts.has("listeners") && texts.get("listeners") !== layers.dynamicOwnTexts.get("listeners"))
     throw new KafkaError(ErrorCode.INVALID_REQUEST, "listeners cannot be changed while the broker runs");
   try {

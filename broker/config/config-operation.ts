@@ -24,7 +24,8 @@ export function checkOperations(operations: readonly ConfigOperation[]): void {
       ErrorCode.INVALID_REQUEST,
       `Null value not supported for : ${empty.map(({ name }) => name).join(",")}`,
     );
-  // Differs from Kafka: an operation that IncrementalAlterConfigs does not know is INVALID_REQUEST, where Kafka answers UNKNOWN_SERVER_ERROR.
+  // Differs from Kafka: an IncrementalAlterConfigs with an operation that does not exist is answered INVALID_REQUEST, where Kafka
+  // answers UNKNOWN_SERVER_ERROR.
   const unknown = operations.find(({ configOperation }) => configOperation < 0 || configOperation > 3);
   if (unknown !== undefined)
     throw new KafkaError(ErrorCode.INVALID_REQUEST, `Unknown operation type ${unknown.configOperation}`);

@@ -138,7 +138,8 @@ function readPartition(
   const fromFollower = isFollower(parameters);
   if (fromFollower) requireReplica(partition.requireLeader(), request, parameters);
   else if (!parameters.mayReadFromFollower) partition.requireLeader();
-  // Differs from Kafka: it answers UNKNOWN_SERVER_ERROR.
+  // Differs from Kafka: a Fetch of a partition with a negative size is answered INVALID_FETCH_SIZE, where Kafka answers
+  // UNKNOWN_SERVER_ERROR.
   if (request.maxBytes < 0) throw new KafkaError(ErrorCode.INVALID_FETCH_SIZE);
   const { log } = partition;
   // All marks are taken now: what is read later must not show bytes past them (KAFKA-9807, KAFKA-9835).

@@ -49,6 +49,7 @@ function place(broker: Broker, topic: string, index: number, path: string): void
   const partition = broker.partitions.require(topic, index, broker.image);
   if (partition.log.offline) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR);
   if (directory.logs.some((log) => log === partition.log)) return;
-  // Differs from Kafka: a replica is not moved from one directory of a broker to another, and says so with a storage error.
+  // Differs from Kafka: a replica cannot be moved from one log directory of a broker to another; AlterReplicaLogDirs answers
+  // KAFKA_STORAGE_ERROR.
   throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR);
 }

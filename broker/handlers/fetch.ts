@@ -53,7 +53,9 @@ export const handleFetch: Handler<typeof Fetch> = (request, context) => {
     rackId: request.rackId,
   };
   if (request.isolationLevel < 0 || request.isolationLevel > 1 || request.maxBytes < 0) {
-    throw new KafkaError(ErrorCode.INVALID_REQUEST); // Differs from Kafka: it answers UNKNOWN_SERVER_ERROR.
+    // Differs from Kafka: a Fetch with an unknown isolation level or a negative size is answered INVALID_REQUEST, where Kafka
+    // answers UNKNOWN_SERVER_ERROR.
+    throw new KafkaError(ErrorCode.INVALID_REQUEST);
   }
   let subject: Subject;
   try {

@@ -87,7 +87,8 @@ function answerOne(
     if (timestamp < 0 && apiVersion < (SINCE.get(timestamp) ?? Number.POSITIVE_INFINITY)) {
       throw new KafkaError(ErrorCode.UNSUPPORTED_VERSION);
     }
-    // Differs from Kafka: it answers UNKNOWN_SERVER_ERROR.
+    // Differs from Kafka: a ListOffsets with an unknown isolation level is answered INVALID_REQUEST, where Kafka answers
+    // UNKNOWN_SERVER_ERROR.
     if (request.isolationLevel < 0 || request.isolationLevel > 1) throw new KafkaError(ErrorCode.INVALID_REQUEST);
     const partition = broker.partitions.require(topic, partitionIndex, broker.image);
     partition.checkLeaderEpoch(asked.currentLeaderEpoch);

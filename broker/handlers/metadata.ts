@@ -87,7 +87,7 @@ function wantedTopics(request: MetadataRequest, context: RequestContext): Wanted
   }
   // From v12 on a topic may be named by its id; as soon as one is, those named otherwise are not answered.
   const ids = new Set(asked.flatMap(({ topicId }) => (topicId === ZERO_UUID ? [] : topicId)));
-  // Differs from Kafka: a topic with neither name nor id is UNKNOWN_TOPIC_ID, where Kafka answers UNKNOWN_SERVER_ERROR.
+  // Differs from Kafka: a Metadata request for a topic with neither name nor id is answered UNKNOWN_TOPIC_ID, where Kafka answers UNKNOWN_SERVER_ERROR.
   if (ids.size === 0 && asked.some(({ name }) => name === null)) ids.add(ZERO_UUID);
   if (ids.size > 0) {
     return [...ids].map((id) => image.topicsById.get(id) ?? { name: null, id, errorCode: ErrorCode.UNKNOWN_TOPIC_ID });

@@ -152,7 +152,8 @@ function prepare(
   if (held === undefined && broker.image.topics.get(topic)?.partitions[index] === undefined) {
     throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
   }
-  // Differs from Kafka: it never answers null records, and leaves the connection hanging.
+  // Differs from Kafka: a Produce whose records are null is answered INVALID_RECORD; Kafka never answers it and leaves the
+  // connection hanging.
   if (records === null) throw new KafkaError(ErrorCode.INVALID_RECORD);
   const { acks } = request;
   if (acks < -1 || acks > 1) throw new KafkaError(ErrorCode.INVALID_REQUIRED_ACKS);

@@ -133,8 +133,9 @@ function filterOf(
 }
 
 /**
- * In time linear in the id, whatever the expression. Differs from Kafka: of characters beyond ASCII an expression knows only that they
- * are there.
+ * In time linear in the id, whatever the expression.
+ * Differs from Kafka: the expression of a ListTransactions tells characters beyond ASCII from those within it, but not from one
+ * another.
  */
 function compilePattern(regex: string): (text: string) => boolean {
   requireRegex(regex);

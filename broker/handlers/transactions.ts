@@ -126,8 +126,8 @@ export const handleAddOffsetsToTxn: Handler<typeof AddOffsetsToTxn> = (request, 
 /**
  * Goes on when there is a topic for offsets, or has not come in time.
  *
- * Differs from Kafka: it adds a partition that there may come to be one day; whoever ends a transaction here must know its
- * partitions, and some clients take no for an answer, so the request that comes first waits for the topic.
+ * Differs from Kafka: the first AddOffsetsToTxn waits until the topic of committed offsets has been made, as whoever ends a
+ * transaction must know its partitions; Kafka adds the partition before there is one.
  */
 function whenOffsetsHaveTopic(
   { image, clock, autoTopics, groups }: Broker,

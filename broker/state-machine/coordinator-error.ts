@@ -16,7 +16,8 @@ export function coordinatorError(code: ErrorCode): ErrorCode {
       return ErrorCode.NOT_COORDINATOR;
     case ErrorCode.NETWORK_EXCEPTION:
       return ErrorCode.COORDINATOR_LOAD_IN_PROGRESS;
-    // Differs from Kafka: MESSAGE_TOO_LARGE says what it is; Kafka answers UNKNOWN_SERVER_ERROR.
+    // Differs from Kafka: what a coordinator cannot write because it is too large is answered MESSAGE_TOO_LARGE, where Kafka
+    // answers UNKNOWN_SERVER_ERROR.
     default:
       return code;
   }

@@ -2,7 +2,8 @@
  * Loading a shard: its log replayed from the start, in pieces, with the sockets polled in between.
  *
  * Owns: the walk, that no turn takes long, and that one bad record does not take a shard away. Leaves to the machine: meaning.
- * Differs from Kafka: a record that cannot be read is skipped and logged; Kafka's coordinator then serves none of its groups.
+ * Differs from Kafka: a coordinator skips and logs a record that it cannot read when it loads; Kafka's then serves none of the
+ * groups of that partition.
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";

@@ -29,8 +29,8 @@ export function decideAddPartitions(
   around: Around,
 ): TransactionDecision<ErrorCode> {
   const { current } = known;
-  // Differs from Kafka: leaders that add their partitions at the same time follow one another in the log; Kafka takes one and
-  // tells the others CONCURRENT_TRANSACTIONS.
+  // Differs from Kafka: leaders that add their partitions to one transaction at the same time are taken one after the other;
+  // Kafka takes one and answers the others CONCURRENT_TRANSACTIONS.
   const isAdding = current !== undefined && isOwn(current, order) && current.state === TransactionState.ONGOING;
   if (isPending(known) && !isAdding) throw new KafkaError(ErrorCode.CONCURRENT_TRANSACTIONS);
   const own = requireOwn(current, order);

@@ -78,7 +78,8 @@ function nextProducer(current: Transaction, expected: number | undefined, around
     return { producerId, producerEpoch: producerEpoch + 1, lastProducerEpoch: last };
   }
   // A repeated request whose answer was lost. Nobody has begun since: that would have forgotten the last epoch.
-  // Differs from Kafka: it answers UNKNOWN_SERVER_ERROR when the epochs have run out with that very answer.
+  // Differs from Kafka: an InitProducerId that is repeated because its answer was lost gets that answer again also when it was the
+  // one with which a producer's epochs ran out; Kafka then answers UNKNOWN_SERVER_ERROR.
   if (expected === lastProducerEpoch) return { producerId, producerEpoch, lastProducerEpoch };
   throw new KafkaError(ErrorCode.PRODUCER_FENCED);
 }

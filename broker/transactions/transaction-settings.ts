@@ -6,7 +6,8 @@ import type { BrokerConfig } from "../config/broker-configs.ts";
 export interface TransactionSettings {
   /**
    * request.timeout.ms: how long an answer waits for what it wrote to be committed, and how long other brokers are waited for.
-   * Differs from Kafka: it lets an answer wait for as long as the client's transaction may take.
+   * Differs from Kafka: an answer of the transaction coordinator waits for request.timeout.ms at most until what it says is
+   * committed; Kafka lets it wait for as long as the client's transaction may take.
    */
   readonly requestTimeoutMs: number;
   /** transaction.max.timeout.ms: what a client may ask for. */

@@ -104,7 +104,8 @@ function eligibleReplicas(change: PartitionChange, targets: Targets): readonly n
   return (
     [...new Set([...partition.eligibleLeaderReplicas, ...partition.inSyncReplicas])]
       .filter((id) => !targets.inSyncReplicas.includes(id) && id !== change.uncleanReplica)
-      // Differs from Kafka: it keeps replicas that were reassigned away, which can never lead.
+      // Differs from Kafka: a replica that is reassigned away leaves the eligible leader replicas; Kafka keeps it among them, though it
+      // can never lead.
       .filter((id) => targets.replicas.includes(id))
       .sort((a, b) => a - b)
   );

@@ -26,7 +26,8 @@ export function reassignmentTo(partition: PartitionImage, target: readonly numbe
   const ascending = (a: number, b: number): number => a - b;
   const { replicas: present, addingReplicas: adding } = partition;
   const removingReplicas = present.filter((id) => !target.includes(id)).sort(ascending);
-  // Differs from Kafka: it goes on waiting for replicas that the new target takes out again, and so never ends.
+  // Differs from Kafka: a reassignment whose target is changed waits no longer for replicas that the new target leaves out; Kafka
+  // waits for them and so never ends.
   const addingReplicas = target.filter((id) => !present.includes(id) || adding.includes(id)).sort(ascending);
   return { replicas: [...target, ...removingReplicas], addingReplicas, removingReplicas };
 }

@@ -4,7 +4,8 @@
  *
  * Safety rests on epochs, never on this: a wrong proof costs availability only, and none is wrong while the broker's listener
  * accepts. A peer that neither refuses nor accepts (a cut, a pause) proves nothing; its session has to run out.
- * Differs from Kafka: it waits for broker.session.timeout.ms in every case.
+ * Differs from Kafka: a broker whose connection breaks and whose listener refuses is fenced at once; Kafka waits for
+ * broker.session.timeout.ms in every case.
  */
 import { type Connection, type Network, NetworkError } from "../../broker/network/network.ts";
 import { BrokerHeartbeat, BrokerRegistration } from "../../protocol/messages/broker-lifecycle.ts";

@@ -3,7 +3,7 @@
  *
  * Owns: what is made of several members and of bytes behind the last one, which is what Java does: a further member is looked for
  * only where more than MIN_NEXT_MEMBER bytes are left and they start as one, else they are ignored. Leaves RFC 1952 to zlib.
- * Differs from Kafka: a header with reserved flags is refused, as zlib refuses it in most clients that would have to read it.
+ * Differs from Kafka: a gzip header with reserved flags is refused, as zlib refuses it in most clients that would have to read it.
  */
 import { constants, gunzipSync, gzipSync, inflateRawSync } from "node:zlib";
 import { corrupt, tooLarge } from "./compression-error.ts";

@@ -4,7 +4,7 @@
  * Owns: the bounds: a length, a count or a varint that lies is an InvalidRecordError with the record's index, never a read past
  * the payload. Leaves decompression to compression.ts and the fast pass without views to record-check.ts.
  * Any negative key or value length is null, as Kafka reads it.
- * Differs from Kafka: a timestamp past the ends of int64 saturates, where Java's wraps round.
+ * Differs from Kafka: the timestamp of a record that goes past the ends of an int64 saturates, where Java's wraps round.
  */
 
 import { saturate } from "./int64.ts";

@@ -4,7 +4,8 @@
  * Owns: the walk over frames, which says before anything is allocated what they can hold, that they are whole, and that none needs
  * a dictionary or a window beyond MAX_WINDOW_BYTES. Leaves their contents to node:zlib where it has zstd, else to
  * node-zstd-wasm.ts.
- * Differs from Kafka: a frame cut short behind a whole one is refused, where Java gives what is there of it; other readers do not.
+ * Differs from Kafka: a zstd frame cut short behind a whole one is refused, as most clients refuse it; Kafka takes what is there
+ * of it.
  */
 import * as zlib from "node:zlib";
 import { CompressionError, corrupt, tooLarge } from "./compression-error.ts";
@@ -29,7 +30,7 @@ const MAX_WINDOW_LOG = 27;
 const MAX_WINDOW_BYTES = 2 ** MAX_WINDOW_LOG + 1;
 /**
  * Each frame costs microseconds, however little it holds.
- * Differs from Kafka: which reads any number of them; no client writes more than one a batch.
+ * Differs from Kafka: a batch of more than 10,000 zstd frames is refused; no client writes more than one.
  */
 const MAX_FRAMES = 10_000;
 

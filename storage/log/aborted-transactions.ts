@@ -5,8 +5,8 @@ import { BatchIterator } from "../../protocol/records/batch-iterator.ts";
 import type { AbortedTransaction } from "../partition-log.ts";
 
 /**
- * Differs from Kafka: the aborted transactions of a Fetch stand in the order in which they come in it, not in that of their ends;
- * kafkajs steps into one transaction a record, in the order of the list, and otherwise gives its user what was aborted.
+ * Differs from Kafka: the aborted transactions in the answer to a Fetch stand in the order of their first records, not in that of
+ * their ends, for kafkajs would otherwise give its user records that were aborted.
  *
  * @param offset where the read begins.
  */

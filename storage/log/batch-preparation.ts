@@ -120,7 +120,8 @@ function theOnlyBatch(records: Buffer, { origin, requestVersion }: PrepareOption
   if (codec === Codec.ZSTD && requestVersion !== undefined && requestVersion < ZSTD_REQUEST_VERSION) {
     throw new KafkaError(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE);
   }
-  // Differs from Kafka: which answers -1.
+  // Differs from Kafka: a Produce with a compression codec that does not exist is answered INVALID_RECORD, where Kafka answers
+  // UNKNOWN_SERVER_ERROR.
   if (!isCodec(codec)) throw invalid(`there is no compression codec ${codec}`);
   if (origin === "client" && walk.next() !== undefined) throw invalid("exactly one record batch is allowed");
   if (walk.stoppedBy === "invalidLength" || walk.stoppedBy === "unknownMagic") {
@@ -169,7 +170,8 @@ function finish(
   examination: Examination,
   config: LogConfig,
 ): PreparedAppend {
-  // Differs from Kafka: which decompresses whatever comes, and has no answer to what does not fit its memory.
+  // Differs from Kafka: a batch that would take too much memory to decompress is answered MESSAGE_TOO_LARGE; Kafka decompresses
+  // whatever comes, and runs out of memory.
   if (examination.outcome === "tooLarge")
     throw new KafkaError(ErrorCode.MESSAGE_TOO_LARGE, "the batch takes too much memory");
   if (examination.outcome === "rejected") {

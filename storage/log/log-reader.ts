@@ -114,7 +114,8 @@ export class LogReader {
   /**
    * The result made of bytes from the disk, up to the first batch that is damaged.
    *
-   * Differs from Kafka: the CRC is checked here, so that damage is seen where it can be mended and not by each client.
+   * Differs from Kafka: the CRC of batches read from the disk is checked, so that damage is seen where it can be mended and not by
+   * each client.
    */
   private checked(offset: number, extent: Extent, buffer: SharedBuffer, count: number): LogReadResult {
     const batches = new BatchIterator(buffer.buffer, 0, count);

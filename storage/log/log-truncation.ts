@@ -21,8 +21,8 @@ export class LogTruncation {
   /**
    * Drops what is at or behind the offset.
    *
-   * Differs from Kafka: a batch that reaches across the offset goes whole and the log ends where it started, for nothing of it is
-   * left; Kafka's log ends at the offset and then refuses the batch when it comes again.
+   * Differs from Kafka: a follower's log that is truncated in the middle of a batch ends where that batch started; Kafka's ends at
+   * the offset and then refuses the batch when it comes again.
    */
   truncateTo(offset: number): void {
     assert(offset >= 0, "a log is truncated to a negative offset");

@@ -3,7 +3,8 @@
  *
  * Owns: how a key is known: short ones by themselves, long ones by their SHA-256, so that two are never taken for one; and the
  * budget. Leaves the tables to KeyShard, the choice of records to the cleaner.
- * Differs from Kafka: which knows a key by its MD5 alone, in a table of full size from the start.
+ * Differs from Kafka: compaction never takes two keys for one, and its table grows as it is filled; Kafka knows a key by its MD5
+ * alone, in a table of full size from the start.
  */
 import { createHash } from "node:crypto";
 import { KeyShard } from "./key-shard.ts";

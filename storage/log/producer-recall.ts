@@ -18,8 +18,8 @@ const MAX_WALK_BYTES = 32 * 1024 * 1024;
 /**
  * Gives the producers that a snapshot knew the batches before their last one, as far as they lie near its end.
  *
- * Differs from Kafka: after a restart or a truncation a retry of any of a producer's last five batches is known as such, while Kafka
- * then knows the last one only and refuses the others as out of order.
+ * Differs from Kafka: after a restart or a truncation a retry of any of a producer's last five batches is known as such; Kafka then
+ * knows the last one only and refuses the others as out of order.
  */
 export function recallBatches(state: ProducerState, segments: SegmentList): void {
   if (state.isEmpty) return;

@@ -76,7 +76,8 @@ export class ProducerSnapshots {
   /**
    * Removes those below `from` and those above `to`.
    *
-   * Differs from Kafka: one at `from` stays, so that producers are known when every record of theirs is gone.
+   * Differs from Kafka: the producer snapshot at the log's start stays, so that producers are known when every record of theirs is
+   * gone.
    */
   keepBetween(from: number, to: number): void {
     for (const offset of [...this.offsets]) if (offset < from || offset > to) this.remove(offset);

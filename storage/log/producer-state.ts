@@ -138,7 +138,8 @@ export class ProducerState {
   /**
    * Forgets producers that have been idle for too long, none with an open transaction.
    *
-   * Differs from Kafka: idle since the last append here, not by the timestamps of the records, which clients choose.
+   * Differs from Kafka: a producer is idle since its last append by the broker's clock, not by the timestamps of its records, which
+   * clients choose.
    */
   expire(nowMs: number): void {
     const { expirationMs } = this.limits;

@@ -15,7 +15,10 @@ import { checkRecords, type RecordSummary } from "../../protocol/records/record-
 import { RecordIterator } from "../../protocol/records/record-iterator.ts";
 import type { RecordError } from "../partition-log.ts";
 
-/** Differs from Kafka: which names every offending record, in an answer that may be larger than the request. */
+/**
+ * Differs from Kafka: the answer to a Produce names at most 1,000 offending records of a batch; Kafka names every one, in an answer
+ * that may be larger than the request.
+ */
 const MAX_RECORD_ERRORS = 1000;
 const SHOWN_ERRORS = 3;
 /** What a limit of the largest int64 is, where the configs hold a number. */
@@ -71,7 +74,7 @@ export function examineRecords(batch: RecordBatch, rules: RecordRules): Examinat
   } catch (error) {
     if (error instanceof InvalidRecordError) return invalid(error.message);
     if (!(error instanceof CompressionError)) throw error;
-    // Differs from Kafka: which answers -1 to what it cannot decompress.
+    // Differs from Kafka: a batch that cannot be decompressed is answered INVALID_RECORD, where Kafka answers UNKNOWN_SERVER_ERROR.
     return error.reason === "tooLarge" ? { outcome: "tooLarge" } : invalid(error.message);
   }
 }

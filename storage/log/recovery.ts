@@ -63,7 +63,8 @@ export async function recoverSegments(state: LogState, recoveryPoint: number, lo
  * Whether what lies between two segments was there once: the power took the end of one and left the next, which was written later.
  * Only the cleaner, and a leader it has been at, leave out offsets on purpose.
  *
- * Differs from Kafka: a log that is not compacted ends at such a hole; Kafka goes on behind it, and the replica lacks committed records.
+ * Differs from Kafka: after a crash a log that is not compacted ends where records are missing between two segments; Kafka goes on
+ * behind the hole, and the replica lacks committed records.
  */
 function isHole({ config, around, directory }: LogState, { baseOffset }: Segment, logEndOffset: number): boolean {
   if (config.cleanupCompact) return false;

@@ -38,7 +38,7 @@ export class LogRetention {
     });
   }
 
-  /** Differs from Kafka: a segment whose records have no timestamps ages from when it was made or opened, not by its file's. */
+  /** Differs from Kafka: a segment whose records have no timestamps ages from when it was made or opened, not by its file's time. */
   private deleteForAge(nowMs: number): number {
     const { retentionMs } = this.state.config;
     if (retentionMs < 0) return 0;

@@ -32,7 +32,8 @@ export const MEMBER_ID_REQUIRED_VERSION = 4;
 const SKIP_ASSIGNMENT_VERSION = 9;
 /**
  * Ids of one group that were given out and have not joined yet; each is kept for a session, which the client chooses.
- * Differs from Kafka: beyond 10,000 ids of a group that nobody has joined with, the next is GROUP_MAX_SIZE_REACHED; there they have no limit.
+ * Differs from Kafka: when a classic group has given out 10,000 member ids that nobody has joined with, the next JoinGroup is
+ * answered GROUP_MAX_SIZE_REACHED; Kafka knows no limit.
  */
 const MAX_PENDING_JOINS = 10_000;
 /** What a protocol costs in memory beside its bytes. */
@@ -92,7 +93,10 @@ function refuse(code: ErrorCode, memberId: string): GroupDecision<JoinResponse> 
   return { response: joinError(code, memberId) };
 }
 
-/** Differs from Kafka: what no record can hold is refused here; Kafka takes it in and fails when the leader syncs. */
+/**
+ * Differs from Kafka: a JoinGroup with names or metadata that no record can hold is refused at once; Kafka lets the member in and
+ * fails when the group's leader syncs.
+ */
 export function unfitForRecords(
   { groupId, groupInstanceId, protocolType, protocols }: JoinRequest,
   rules: Pick<JoinRules, "maxMemberBytes">,
@@ -130,7 +134,8 @@ function refuseForLackOfRoom(draft: GroupDraft, memberId: string): GroupDecision
   const response = joinError(ErrorCode.GROUP_MAX_SIZE_REACHED);
   if (draft.member(memberId) === undefined && !draft.pendingJoins.has(memberId)) return { response };
   draft.remove(memberId, ErrorCode.GROUP_MAX_SIZE_REACHED);
-  // Differs from Kafka: nobody waits for who was turned away; there the phase ends only with its time.
+  // Differs from Kafka: a rebalance does not wait for a member that was turned away with GROUP_MAX_SIZE_REACHED; in Kafka it then
+  // ends only when its time is over.
   maybeEndJoinPhase(draft);
   return draft.decide(response);
 }

@@ -35,7 +35,8 @@ export function decideLeave(
 
 /**
  * A new member's connection went before it was told its id: it will never know it, and comes as another.
- * Differs from Kafka: it goes at once; there it takes part in rebalances until its session, or five minutes, are over.
+ * Differs from Kafka: a member of a classic group whose connection breaks before it was told its id is removed at once; in Kafka
+ * it takes part in rebalances until its session, or five minutes, are over.
  */
 export function decideAbandonedJoin(
   group: ClassicGroup | undefined,

@@ -108,7 +108,8 @@ export function decideRegexesResolved(
 
 /**
  * Who read other topics before this expression, which stands for none, is to have them still.
- * Differs from Kafka: such a group gets a new target; Kafka leaves those partitions to nobody until the next change.
+ * Differs from Kafka: a consumer group gets a new assignment when a member that read topics changes to an expression that no
+ * topic matches; Kafka leaves that member's partitions to nobody until the group's next change.
  */
 function isToHaveSomething(group: ConsumerGroup, regex: string): boolean {
   for (const member of group.members.values()) {

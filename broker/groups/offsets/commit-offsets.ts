@@ -66,7 +66,8 @@ export function decideCommit(
   }));
   const decision: GroupDecision<CommitResult[]> = {
     records,
-    // Differs from Kafka: a commit larger than one batch takes several; Kafka answers UNKNOWN_SERVER_ERROR.
+    // Differs from Kafka: an OffsetCommit too large for one batch of records is written in several; Kafka answers
+    // UNKNOWN_SERVER_ERROR.
     splittable: true,
     response,
     timers: group === undefined || order.transactional ? [] : heardOfCommitter(group, order),

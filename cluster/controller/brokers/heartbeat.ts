@@ -156,7 +156,8 @@ function offlineDirectories(
   if (gone.length === 0) return [];
   const left = broker.directories.filter((id) => !offlineLogDirs.includes(id));
   return [
-    // Differs from Kafka: what lay there may be lost, so that these replicas are not eligible to lead either.
+    // Differs from Kafka: replicas in a log directory that has failed are taken from the eligible leader replicas too, as what lay
+    // there may be lost.
     ...gone.flatMap((id) => leaderAndIsrUpdates(view, { unclean: broker.id }, view.partitions.inDirectory.get(id))),
     registrationChange(broker, 2, { logDirs: left }),
   ];

@@ -73,8 +73,8 @@ export function decideRegisterBroker(
 
 /** R45: two brokers with one id must not live side by side. */
 function checkPreviousIsGone({ sessions, nowMs }: ControllerView, previous: BrokerRegistration): void {
-  // Differs from Kafka 4.3.1: a broker that was shutting down is taken to be gone (KAFKA-19047), and so is one that has not been
-  // heard since this controller started.
+  // Differs from Kafka: a registration replaces one of the same id whose broker was shutting down (KAFKA-19047) or has not been
+  // heard since the active controller started; Kafka 4.3.1 refuses it until the old session is over.
   if (previous.inControlledShutdown || !sessions.isLive(previous.id, previous.brokerEpoch, nowMs)) return;
   refuse(
     ErrorCode.DUPLICATE_BROKER_REGISTRATION,

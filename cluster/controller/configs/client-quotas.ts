@@ -70,7 +70,7 @@ function allowedKeys(entity: Entry["entity"]): readonly string[] {
   if (types.size > 1) {
     refuse("Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId");
   }
-  // Differs from Kafka: names are taken as they are, not looked up.
+  // Differs from Kafka: the host names of quotas by IP address are taken as they are and not looked up.
   const [{ entityName: address }] = entity as [Entry["entity"][number]];
   if (address !== null && !/^[\w.:%-]+$/.test(address)) refuse(`${address} is not a valid IP or resolvable host.`);
   return [CONNECTION_RATE];

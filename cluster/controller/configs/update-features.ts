@@ -68,7 +68,7 @@ function whyNot(view: ControllerView, update: Update, proposed: ReadonlyMap<stri
   }
   if (level > present && upgradeType !== UpgradeType.UPGRADE) return "Can't downgrade to a newer version.";
   if (name === KRAFT_VERSION) {
-    // Differs from Kafka 4.3: the quorum stays as it was formatted.
+    // Differs from Kafka: the feature kraft.version cannot be changed once the quorum is formatted.
     return level === present ? undefined : "Can't change the version of this feature.";
   }
   if (name === METADATA_VERSION) return whyNoDowngrade(present, level, upgradeType);

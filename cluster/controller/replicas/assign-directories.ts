@@ -60,7 +60,8 @@ function assign(
   const change = changePartition(view, rules, partition, {
     directory: { brokerId, id: directory.id },
     election: rules.uncleanElectionEnabled ? "unclean" : "online",
-    // Differs from Kafka: a replica whose storage failed may have lost records, so that it is not eligible to lead either.
+    // Differs from Kafka: a replica that a broker assigns to a log directory that has failed is taken from the eligible leader
+    // replicas too, as it may have lost records.
     ...(directory.isOnline
       ? {}
       : {

@@ -35,7 +35,8 @@ export function decideReassignments(view: ControllerView, request: AlterRequest)
     name,
     partitions: partitions.map(({ partitionIndex, replicas }) => {
       const outcome = attempt(() => {
-        // Differs from Kafka: it makes both changes of the same state, and what results is neither.
+        // Differs from Kafka: of two reassignments of one partition in one request the second is answered INVALID_REQUEST; Kafka
+        // makes both of the same state, and what results is neither.
         if (seen.has(name, partitionIndex)) throw new KafkaError(ErrorCode.INVALID_REQUEST, "Duplicate partition.");
         seen.add(name, partitionIndex);
         const change = reassign(view, name, partitionIndex, replicas, allowReplicationFactorChange);

@@ -63,7 +63,8 @@ function newPartitionRecords(
     );
   }
   if (additional > MAX_RECORDS_PER_BATCH) {
-    // Differs from Kafka: it answers UNKNOWN_SERVER_ERROR, once it has tried.
+    // Differs from Kafka: a CreatePartitions of more partitions than one batch of metadata can hold is answered POLICY_VIOLATION
+    // at once; Kafka tries, and answers UNKNOWN_SERVER_ERROR.
     throw new KafkaError(ErrorCode.POLICY_VIOLATION, "Excessively large number of partitions per request.");
   }
   const replicationFactor = topic.partitions[0]?.replicas.length ?? 1;
