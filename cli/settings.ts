@@ -10,10 +10,10 @@ import { isBrokerConfigName } from "../broker/config/broker-configs.ts";
 import { ConfigError } from "../broker/config/config-value.ts";
 import { EFFECTIVE_CONFIGS } from "../broker/config/effective-configs.ts";
 import { listenersOf } from "../broker/config/listeners.ts";
+import { unknownSetting } from "../broker/config/setting-hints.ts";
 import type { NodeListener } from "../cluster/broker-listeners.ts";
 import type { NodeOptions } from "../cluster/start-nodes.ts";
 import { CommandError } from "./command-error.ts";
-import { unknownSetting } from "./setting-hints.ts";
 import type { StartOptions } from "./start-options.ts";
 
 export interface Settings {
@@ -107,6 +107,10 @@ function internalTopics(nodes: number): [string, string][] {
 
 function listenersToOpen(config: BrokerConfigLayers, isNamed: boolean): NodeListener[] {
   const { broker, advertised } = listenersOf(config.settings);
+  const secured = broker.find((listener) => listener.securityProtocol !== "PLAINTEXT");
+  if (secured !== undefined)
+    // In the clear it would be taken for what it is not.
+    throw new CommandError(`listeners: ${secured.name} asks for ${secured.securityProtocol}; only PLAINTEXT is served`);
   return broker.map((listener): NodeListener => {
     const told = advertised.find((candidate) => candidate.name === listener.name);
     return {

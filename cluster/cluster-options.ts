@@ -1,6 +1,9 @@
 /**
  * What startCluster and its cluster are told, and the settings that come of it.
  */
+import { isBrokerConfigName } from "../broker/config/broker-configs.ts";
+import { ConfigError } from "../broker/config/config-value.ts";
+import { unknownSetting } from "../broker/config/setting-hints.ts";
 import type { Logger } from "../storage/logger.ts";
 import type { ClusterSnapshot } from "./cluster-snapshot.ts";
 
@@ -38,6 +41,11 @@ const TEST_SETTINGS: Readonly<Record<string, string>> = {
   "group.initial.rebalance.delay.ms": "0",
   "group.consumer.assignment.interval.ms": "0",
 };
+
+/** @throws ConfigError a setting has a name that Kafka does not know */
+export function requireKnownSettings({ settings = {} }: ClusterOptions): void {
+  for (const name of Object.keys(settings)) if (!isBrokerConfigName(name)) throw new ConfigError(unknownSetting(name));
+}
 
 export function settingsOf(options: ClusterOptions, nodeId: number, directory: string): Map<string, string> {
   const { nodes = 1, racks, settings = {} } = options;

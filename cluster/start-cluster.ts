@@ -19,7 +19,7 @@ import { NodeRandom } from "../storage/node-random.ts";
 import { BufferPool } from "../storage/shared-buffer.ts";
 import type { ClusterEvents } from "./cluster-events.ts";
 import type { ClusterNode } from "./cluster-node.ts";
-import { type ClusterOptions, settingsOf, type TopicOptions } from "./cluster-options.ts";
+import { type ClusterOptions, requireKnownSettings, settingsOf, type TopicOptions } from "./cluster-options.ts";
 import { resetCluster } from "./cluster-reset.ts";
 import { type ClusterDisks, type ClusterSnapshot, putBack, takeSnapshot } from "./cluster-snapshot.ts";
 import type { Environment } from "./environment.ts";
@@ -208,6 +208,7 @@ export class Cluster implements AsyncDisposable {
 /** Starts a cluster; resolves when every node serves. @throws NetworkError in-use; ConfigError; DirectoryRefused. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const { nodes = 1, port = 0, host = "127.0.0.1", dataDirectory, logger = SILENT_LOGGER } = options;
+  requireKnownSettings(options);
   const compute = new NodeCompute();
   const clock = new NodeClock();
   const network = new NodeNetwork();

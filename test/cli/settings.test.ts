@@ -147,6 +147,10 @@ describe("settings", () => {
   it.each([
     [{ "num.partition": "1" }, "unknown setting num.partition; did you mean num.partitions?"],
     [{ "zookeeper.connect": "a" }, "unknown setting zookeeper.connect"],
+    [
+      { listeners: "SSL://127.0.0.1:9093,PLAINTEXT://127.0.0.1:9092" },
+      "listeners: SSL asks for SSL; only PLAINTEXT is served",
+    ],
     [{ "num.partitions": "0" }, "Invalid value 0 for configuration num.partitions: Value must be at least 1"],
     [{ listeners: "nonsense" }, "it must be NAME://host:port"],
     [{ "local.retention.ms": "1" }, "for all of them set log.local.retention.ms"],

@@ -220,6 +220,11 @@ test("fixed ports, another address for clients, racks", async () => {
   await expect(startCluster({ port })).rejects.toThrow();
 });
 
+test("a setting that Kafka does not know is refused, and so is a value that it refuses", async () => {
+  await expect(startCluster({ settings: { "num.partition": 1 } })).rejects.toThrow("did you mean num.partitions?");
+  await expect(startCluster({ settings: { "num.partitions": "x" } })).rejects.toThrow("Not a number of type INT");
+});
+
 test("many clusters live side by side, and leave no socket and no timer behind", async () => {
   const open = (): number => process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/.test(name)).length;
   const before = open();

@@ -1,8 +1,8 @@
 /**
  * What to say of a setting that nobody knows: which one may have been meant.
  */
-import { BROKER_CONFIG_KEYS } from "../broker/config/broker-configs.ts";
-import { BROKER_SYNONYMS, TOPIC_CONFIG_KEYS } from "../broker/config/topic-configs.ts";
+import { BROKER_CONFIG_KEYS } from "./broker-configs.ts";
+import { BROKER_SYNONYMS, TOPIC_CONFIG_KEYS } from "./topic-configs.ts";
 
 export function unknownSetting(name: string): string {
   const forAllTopics = BROKER_SYNONYMS.get(name)?.[0]?.name;
