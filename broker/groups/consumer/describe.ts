@@ -9,7 +9,7 @@ import type { ListedGroup } from "../classic/describe.ts";
 import { type Assignment, ascending, withoutEpochs } from "./assignment.ts";
 import { type ConsumerGroup, stateOf, targetOf } from "./consumer-group.ts";
 import type { ConsumerMember } from "./consumer-member.ts";
-import { assignorNameOf } from "./target-assignment.ts";
+import { toldAssignorName } from "./target-assignment.ts";
 
 export type DescribedConsumerGroup = Encode<typeof ConsumerGroupDescribeResponse>["groups"][number];
 type DescribedMember = DescribedConsumerGroup["members"][number];
@@ -30,7 +30,7 @@ export function describeConsumerGroup(
     groupState: stateOf(group),
     groupEpoch: group.groupEpoch,
     assignmentEpoch: group.assignmentEpoch,
-    assignorName: assignorNameOf(group, assignorNames),
+    assignorName: toldAssignorName(group, assignorNames),
     members: [...group.members.values()].map((member) => describeMember(group, member, image)),
   };
 }

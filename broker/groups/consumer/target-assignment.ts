@@ -8,7 +8,7 @@ import { NO_PARTITIONS, sameAssignment } from "./assignment.ts";
 import { type Assignor, type AssignorInput, type AssignorMember, visited } from "./assignors/assignor.ts";
 import { assignRanges } from "./assignors/range-assignor.ts";
 import { assignUniformly } from "./assignors/uniform-assignor.ts";
-import { sizedSetOrder, sizedTableOrder, stringHash } from "./assignors/visiting-order.ts";
+import { sizedSetOrder, sizedTableOrder, stringHash, timelineTableOrder } from "./assignors/visiting-order.ts";
 import type { ConsumerDraft } from "./consumer-draft.ts";
 import { type ConsumerGroup, isHomogeneous, targetOf, topicNamesOf } from "./consumer-group.ts";
 import { memberTargeted, targetComputed } from "./consumer-records.ts";
@@ -19,19 +19,26 @@ const ASSIGNORS: ReadonlyMap<string, Assignor> = new Map([
 ]);
 
 /** The name of the assignor that most members ask for. @param names those the broker offers; the first is used where nobody asks. */
-export function assignorNameOf(group: ConsumerGroup, names: readonly string[]): string {
+function assignorNameOf({ assignorCounts }: ConsumerGroup, names: readonly string[]): string {
+  const madeFor = Math.trunc(assignorCounts.size / 0.75) + 1;
+  return mostAsked(sizedTableOrder([...assignorCounts.entries()], nameHash, madeFor), names);
+}
+
+/** The same as Kafka tells it, whose answer comes from a table of another order: it shows where two have as many members. */
+export function toldAssignorName({ assignorCounts }: ConsumerGroup, names: readonly string[]): string {
+  return mostAsked(timelineTableOrder([...assignorCounts.entries()], nameHash), names);
+}
+
+const nameHash = ([name]: readonly [string, number]): number => stringHash(name);
+
+/** Among equals the first counts. */
+function mostAsked(counts: readonly (readonly [string, number])[], names: readonly string[]): string {
   let most = 0;
   let name = names[0] as string;
-  for (const [asked, count] of inKafkasOrder(group)) {
+  for (const [asked, count] of counts) {
     if (count > most && names.includes(asked)) [most, name] = [count, asked];
   }
   return name;
-}
-
-/** Among equals the first counts. */
-function inKafkasOrder({ assignorCounts }: ConsumerGroup): [string, number][] {
-  const madeFor = Math.trunc(assignorCounts.size / 0.75) + 1;
-  return sizedTableOrder([...assignorCounts.entries()], ([name]) => stringHash(name), madeFor);
 }
 
 /** Computes and writes the target for the group's present epoch. @param nowMs wall clock. */

@@ -7,6 +7,8 @@
 
 const LOAD_FACTOR = 0.75;
 const MIN_CAPACITY = 16;
+/** 2^64 over the golden ratio, as Knuth has it. */
+const FIBONACCI_MULTIPLIER = -7046029254386353131n;
 
 /** As a table to which keys were added one by one. */
 export function grownTableOrder<T>(items: readonly T[], hashOf: (item: T) => number): T[] {
@@ -28,6 +30,14 @@ export function sizedTableOrder<T>(items: readonly T[], hashOf: (item: T) => num
   let capacity = 1;
   while (capacity < madeFor || items.length > Math.trunc(capacity * LOAD_FACTOR)) capacity *= 2;
   return inBuckets(items, hashOf, capacity);
+}
+
+/** As Kafka's tables with snapshots, which spread hashes by Fibonacci hashing and read slots from the first to the last. */
+export function timelineTableOrder<T>(items: readonly T[], hashOf: (item: T) => number): T[] {
+  return items
+    .map((item) => ({ item, place: BigInt.asUintN(64, BigInt(hashOf(item)) * FIBONACCI_MULTIPLIER) }))
+    .sort((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0))
+    .map(({ item }) => item);
 }
 
 function inBuckets<T>(items: readonly T[], hashOf: (item: T) => number, capacity: number): T[] {
