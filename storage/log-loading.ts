@@ -96,6 +96,7 @@ export function loadLog(
     directoryId: directory.directoryId,
     config,
     cleanShutdown: directory.lastShutdown.clean,
+    wasCleaned: directory.cleanedOffsets.offsets.has(name),
     recoveryPoint: directory.recoveryPoints.offsets.get(name) ?? 0,
     logStartOffset: directory.logStarts.offsets.get(name) ?? 0,
     highWatermark: directory.highWatermarks.offsets.get(name) ?? 0,
@@ -103,11 +104,12 @@ export function loadLog(
 }
 
 /** Opens a log anew that went offline: what it knew of itself is as good as a checkpoint. @throws DiskError, KafkaError */
-export function reopenLog(around: LogSurroundings, { log, directory }: HostedLog): Promise<SegmentedLog> {
+export function reopenLog(around: LogSurroundings, { name, log, directory }: HostedLog): Promise<SegmentedLog> {
   log.abandon();
   const { path, topic, partition, topicId, config, recoveryPoint, logStartOffset, highWatermark } = log;
   const { directoryId } = directory;
-  const marks = { cleanShutdown: false, recoveryPoint, logStartOffset, highWatermark };
+  const wasCleaned = directory.cleanedOffsets.offsets.has(name);
+  const marks = { cleanShutdown: false, wasCleaned, recoveryPoint, logStartOffset, highWatermark };
   return openPartitionLog(around, { path, topic, partition, topicId, directoryId, config, ...marks });
 }
 

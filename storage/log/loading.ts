@@ -29,7 +29,8 @@ export async function loadLog(state: LogState, options: OpenLogOptions): Promise
     const logStartOffset = Math.max(checkpointStart, state.segments.first.baseOffset);
     if (!isIntact) {
       const from = options.cleanShutdown ? state.segments.active.baseOffset : options.recoveryPoint;
-      await recoverSegments(state, from, logStartOffset);
+      const mayHaveHoles = state.config.cleanupCompact || options.wasCleaned === true;
+      await recoverSegments(state, { recoveryPoint: from, logStartOffset, mayHaveHoles });
       needsProducers = false;
       recoveryPoint = Math.min(from, state.logEndOffset);
     } else {

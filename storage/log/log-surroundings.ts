@@ -41,6 +41,8 @@ export interface OpenLogOptions {
   readonly config: LogConfig;
   /** Whether the node stopped in order: then nothing is scanned. */
   readonly cleanShutdown: boolean;
+  /** It was cleaned once: offsets are left out on purpose, whatever its policy is now. */
+  readonly wasCleaned?: boolean;
   /** The rest are offsets of checkpoints, 0 when they have none. Below it everything was synced. */
   readonly recoveryPoint: number;
   readonly logStartOffset: number;

@@ -23,12 +23,18 @@ interface ScanStart {
   readonly offset: number;
 }
 
-/**
- * Recovers from the segment that holds the recovery point on, of which there is at least one.
- * @param logStartOffset no producer state is looked for below it.
- */
-export async function recoverSegments(state: LogState, recoveryPoint: number, logStartOffset: number): Promise<void> {
+export interface RecoveryOptions {
+  readonly recoveryPoint: number;
+  /** No producer state is looked for below it. */
+  readonly logStartOffset: number;
+  /** Offsets may be left out on purpose. */
+  readonly mayHaveHoles: boolean;
+}
+
+/** Recovers from the segment that holds the recovery point on, of which there is at least one. */
+export async function recoverSegments(state: LogState, options: RecoveryOptions): Promise<void> {
   const { segments, producers, snapshots } = state;
+  const { recoveryPoint, logStartOffset, mayHaveHoles } = options;
   const nowMs = state.around.clock.monotonicMs();
   let index = Math.max(0, segments.floorIndex(recoveryPoint));
   let start = startOfScan(segments.all[index] as Segment, recoveryPoint);
@@ -40,7 +46,8 @@ export async function recoverSegments(state: LogState, recoveryPoint: number, lo
       removeSegmentsFrom(state, index);
       break;
     }
-    if (segment.baseOffset > start.offset && start.position === 0 && isHole(state, segment, start.offset)) {
+    if (segment.baseOffset > start.offset && start.position === 0 && !mayHaveHoles) {
+      reportHole(state, segment, start.offset);
       removeSegmentsFrom(state, index);
       break;
     }
@@ -49,7 +56,7 @@ export async function recoverSegments(state: LogState, recoveryPoint: number, lo
       producers.endOffset = segment.baseOffset;
       snapshots.take(producers, logStartOffset);
     }
-    const isIntact = await recoverSegment(state, segment, start, nowMs);
+    const isIntact = await recoverSegment(state, segment, start, mayHaveHoles, nowMs);
     start = { position: 0, offset: state.logEndOffset };
     // Damage ends the log: what lies behind it cannot be told from what was never acknowledged.
     if (!isIntact) removeSegmentsFrom(state, index + 1);
@@ -60,19 +67,17 @@ export async function recoverSegments(state: LogState, recoveryPoint: number, lo
 }
 
 /**
- * Whether what lies between two segments was there once: the power took the end of one and left the next, which was written later.
- * Only the cleaner, and a leader it has been at, leave out offsets on purpose.
+ * What lies between two segments was there once: the power took the end of one and left the next, which was written later. Only the
+ * cleaner, and a leader it has been at, leave out offsets on purpose.
  *
  * Differs from Kafka: after a crash a log that is not compacted ends where records are missing between two segments; Kafka goes on
  * behind the hole, and the replica lacks committed records.
  */
-function isHole({ config, around, directory }: LogState, { baseOffset }: Segment, logEndOffset: number): boolean {
-  if (config.cleanupCompact) return false;
+function reportHole({ around, directory }: LogState, { baseOffset }: Segment, logEndOffset: number): void {
   around.logger.warn(
     { directory: directory.path, segment: baseOffset, logEndOffset },
     "the log was cut at a hole: the power took what lay before a segment",
   );
-  return true;
 }
 
 /** Removes segments from the list and from the disk. */
@@ -107,7 +112,13 @@ function startOfScan(segment: Segment, recoveryPoint: number): ScanStart {
 }
 
 /** Takes in the valid batches from `start` on and cuts what follows; true when nothing does. */
-async function recoverSegment(state: LogState, segment: Segment, start: ScanStart, nowMs: number): Promise<boolean> {
+async function recoverSegment(
+  state: LogState,
+  segment: Segment,
+  start: ScanStart,
+  mayHaveHoles: boolean,
+  nowMs: number,
+): Promise<boolean> {
   const { sizeBytes } = segment;
   if (start.position === 0) {
     segment.clearIndexes();
@@ -127,7 +138,7 @@ async function recoverSegment(state: LogState, segment: Segment, start: ScanStar
       break;
     }
     // The offset of a batch is not under its CRC: where nothing is left out on purpose, one that does not follow is damaged.
-    const follows = state.config.cleanupCompact ? batch.baseOffset >= offset : batch.baseOffset === offset;
+    const follows = mayHaveHoles ? batch.baseOffset >= offset : batch.baseOffset === offset;
     if (!follows || !segment.canHold(batch.lastOffset)) break;
     // Epochs never go back: this one was cut off, and a power cut brought it back behind what took its place.
     const { partitionLeaderEpoch } = batch;

@@ -20,6 +20,8 @@ interface Bench {
   readonly complaints: string[];
   wait(ms: number): Promise<void>;
   checkpoint(): string | undefined;
+  /** Kills the node's logs and opens them again, as a new process over the same disk does. */
+  reopenAfterKill(): Promise<LogDirectories>;
 }
 
 async function onNode(
@@ -39,17 +41,26 @@ async function onNode(
       info: (fields, message) => void (message === "a log was cleaned" && cleaned.push(String(fields.log))),
       error: (fields, message) => complaints.push(`${fields.log}: ${message}`),
     };
-    const logs = await LogDirectories.open({
-      around: { ...surroundingsOf(node), logger },
-      paths: ["/d"],
-      clusterId: ID,
-      nodeId: 1,
-      configOf: (topic) => ({ ...DEFAULT_LOG_CONFIG, ...COMPACT, ...configs.get(topic) }),
-      settings: { cleaner: settings },
-    });
-    await logs.load();
+    const open = async (): Promise<LogDirectories> => {
+      const opened = await LogDirectories.open({
+        around: { ...surroundingsOf(node), logger },
+        paths: ["/d"],
+        clusterId: ID,
+        nodeId: 1,
+        configOf: (topic) => ({ ...DEFAULT_LOG_CONFIG, ...COMPACT, ...configs.get(topic) }),
+        settings: { cleaner: settings },
+      });
+      await opened.load();
+      return opened;
+    };
+    let logs = await open();
     await body({
       ...{ node, logs, configs, settings, cleaned, complaints },
+      reopenAfterKill: async () => {
+        logs.abandon();
+        logs = await open();
+        return logs;
+      },
       wait: (ms) => new Promise<void>((resolve) => void watcher.clock.after(ms, resolve)),
       checkpoint: () => {
         const path = "/d/cleaner-offset-checkpoint";
@@ -201,3 +212,19 @@ test("deleting, or no longer compacting, a log ends its cleaning without harm", 
     },
     [20, 40],
   ));
+
+test("a log that was cleaned once keeps what lies behind its holes through a kill, also when it is compacted no more", () =>
+  onNode(async ({ logs, configs, cleaned, wait, reopenAfterKill }) => {
+    const log = logs.obtain("t", 0, ID) as SegmentedLog;
+    fill(log, 20, 20);
+    append(log, [{ key: "last", value: "v" }]);
+    await wait(15_500);
+    expect(cleaned).toEqual(["t-0"]);
+    const before = await recordsOf(log);
+    expect(before.length).toBe(11);
+    configs.set("t", { cleanupCompact: false, cleanupDelete: true });
+    logs.updateConfigs("t");
+    const again = (await reopenAfterKill()).obtain("t", 0, ID) as SegmentedLog;
+    expect(again.logEndOffset).toBe(41);
+    expect(await recordsOf(again)).toEqual(before);
+  }));
