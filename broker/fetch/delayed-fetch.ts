@@ -82,7 +82,7 @@ export class DelayedFetch extends ParkedWatcher {
 
   private look(arrives: boolean): void {
     const { broker, requests, parameters, limits } = this;
-    const grantedBytes = broker.fetchMemory.grant(limits.maxBytes);
+    const grantedBytes = broker.fetchMemory.grant(limits.maxBytes, isFollower(parameters));
     this.isShortened = grantedBytes < this.wantedBytes;
     const results = readPartitions(broker, requests, parameters, grantedBytes, arrives, limits.onlyNews === true);
     if (!(results instanceof Promise)) {

@@ -2,7 +2,8 @@
  * What all Fetch answers of a node hold together, from being read until the kernel has taken them.
  *
  * Owns: how much the next one may have. Each gets a share of what is left, so that a hundred clients that ask for all there is,
- * and then do not read it, hold not much more than one does; a small answer is always to be had, and clients come again.
+ * and then do not read it, hold not much more than one does; a small answer is always to be had, and clients come again. Followers,
+ * of whom there are few, get a fair one even then: what is acknowledged waits for them.
  */
 
 const MIB = 1024 * 1024;
@@ -17,9 +18,10 @@ export class FetchMemory {
   usedBytes = 0;
 
   /** Takes what one answer may have; to be settled once it is read. */
-  grant(maxBytes: number): number {
+  grant(maxBytes: number, toFollower = false): number {
     const leftBytes = LIMIT_BYTES - this.usedBytes;
-    const shareBytes = leftBytes > 0 ? Math.max(SMALL_BYTES, leftBytes / SHARE) : SMALLEST_BYTES;
+    const leastBytes = leftBytes > 0 || toFollower ? SMALL_BYTES : SMALLEST_BYTES;
+    const shareBytes = Math.max(leastBytes, leftBytes / SHARE);
     const grantedBytes = Math.min(maxBytes, Math.floor(shareBytes));
     this.usedBytes += grantedBytes;
     return grantedBytes;

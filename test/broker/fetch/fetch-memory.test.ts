@@ -32,6 +32,13 @@ test("many have less and less, and always something", () => {
   expect(memory.usedBytes).toBeLessThan(265 * MIB);
 });
 
+test("a follower is not slowed down to the least by clients that hold all there is", () => {
+  const memory = new FetchMemory();
+  for (let i = 0; i < 100; i++) memory.grant(ALL);
+  expect(memory.grant(10 * MIB, true)).toBe(MIB);
+  expect(memory.grant(10 * MIB)).toBe(64 * 1024);
+});
+
 test("B11: thirty clients that ask for all there is and read nothing hold what the node has for them, and no more", async () => {
   const broker = new FixedBroker({ tailBytes: 0, poison: false });
   const clients: WireClient[] = [];
