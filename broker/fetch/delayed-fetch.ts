@@ -84,7 +84,14 @@ export class DelayedFetch extends ParkedWatcher {
     const { broker, requests, parameters, limits } = this;
     const grantedBytes = broker.fetchMemory.grant(limits.maxBytes, isFollower(parameters));
     this.isShortened = grantedBytes < this.wantedBytes;
-    const results = readPartitions(broker, requests, parameters, grantedBytes, arrives, limits.onlyNews === true);
+    let results: PartitionFetchResults | Promise<PartitionFetchResults>;
+    try {
+      results = readPartitions(broker, requests, parameters, grantedBytes, arrives, limits.onlyNews === true);
+    } catch (error) {
+      // Whoever woke this one has others to wake.
+      if (this.end()) this.failed(error);
+      return;
+    }
     if (!(results instanceof Promise)) {
       this.judge(results);
       return;

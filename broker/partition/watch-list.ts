@@ -71,7 +71,13 @@ export class WakeQueue {
     this.scheduled = false;
     const lists = this.lists;
     this.lists = [];
-    for (const list of lists) list.wakeNow();
+    let at = 0;
+    try {
+      while (at < lists.length) (lists[at++] as WatchList).wakeNow();
+    } finally {
+      // Those behind one that fails are woken all the same: a list that waits to be woken is not put here again.
+      while (at < lists.length) this.push(lists[at++] as WatchList);
+    }
   };
 }
 

@@ -1,5 +1,5 @@
 /** Fetches that wait: for how long, for what, what wakes them, and that nothing they read is kept. */
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { DelayedFetch, type FetchLimits } from "../../../broker/fetch/delayed-fetch.ts";
 import type { FetchPartition } from "../../../broker/fetch/fetch-session.ts";
 import type { FetchParameters } from "../../../broker/fetch/partition-fetch.ts";
@@ -360,5 +360,31 @@ describe("bytes from the disk", () => {
     expect(sizes(fetch)).toEqual([-ErrorCode.KAFKA_STORAGE_ERROR, batchOf(["a"]).length]);
     expect(bytesRead(fetch.results[0] ?? [])).toBeGreaterThan(0);
     expect(world.fixed.pool.usedBytes).toBe(0);
+  });
+});
+
+describe("an error that is no outcome of the protocol", () => {
+  test("ends the fetch that meets it when it is woken, and nobody else's", async () => {
+    const { fixed } = start({}, {}, 2);
+    const hit = world.fetch([0]);
+    const both = world.fetch([0, 0]);
+    const other = new Promise<void>((resolve) => {
+      const watcher = { tryComplete: () => (resolve(), true) };
+      world.partition(1).highWatermarkWatch.add(watcher);
+    });
+    const { log } = world.partition(0);
+    const read = vi.spyOn(log, "read").mockImplementation(() => {
+      throw new TypeError("broken");
+    });
+    world.append(batchOf(["a"]), 0);
+    world.append(batchOf(["b"]), 1);
+    await world.endOfTurn();
+    await other;
+    expect([hit, both].map(({ results, errors }) => [results.length, String(errors)])).toEqual([
+      [0, "TypeError: broken"],
+      [0, "TypeError: broken"],
+    ]);
+    read.mockRestore();
+    expect([fixed.broker.fetchMemory.usedBytes, world.clock.pending]).toEqual([0, 0]);
   });
 });
