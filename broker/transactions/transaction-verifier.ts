@@ -5,6 +5,8 @@
  * Owns: who the coordinator is, and one request at a time to each broker with what has come together meanwhile. Leaves to
  * verification.ts: which partitions are asked for, and what clients are told.
  */
+
+import { MAX_STRING_BYTES } from "../../protocol/bytes/reader.ts";
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { AddPartitionsToTxn } from "../../protocol/messages/transactions.ts";
 import type { Decode } from "../../protocol/schema/message.ts";
@@ -71,6 +73,11 @@ export class TransactionVerifier {
     const asked = { question, answer: new Later<PartitionResult[]>() };
     if (brokerId === undefined || this.closed) {
       asked.answer.complete(everyPartition(question, ErrorCode.COORDINATOR_NOT_AVAILABLE));
+      return asked.answer;
+    }
+    // Bytes that are no UTF-8 become longer when they are written again: no coordinator knows such an id, nor can be asked.
+    if (Buffer.byteLength(question.transactionalId) > MAX_STRING_BYTES) {
+      asked.answer.complete(everyPartition(question, ErrorCode.INVALID_PRODUCER_ID_MAPPING));
       return asked.answer;
     }
     let known = this.coordinators.get(brokerId);
