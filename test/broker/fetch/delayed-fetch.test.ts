@@ -369,8 +369,11 @@ describe("an error that is no outcome of the protocol", () => {
     const hit = world.fetch([0]);
     const both = world.fetch([0, 0]);
     const other = new Promise<void>((resolve) => {
-      const watcher = { tryComplete: () => (resolve(), true) };
-      world.partition(1).highWatermarkWatch.add(watcher);
+      const tryComplete = (): boolean => {
+        resolve();
+        return true;
+      };
+      world.partition(1).highWatermarkWatch.add({ tryComplete });
     });
     const { log } = world.partition(0);
     const read = vi.spyOn(log, "read").mockImplementation(() => {
