@@ -21,4 +21,8 @@ export const BUGBASE: readonly FormerFailure[] = [
     invariant: "V9",
     what: "a partition that waited to be asked for again, and passed to another fetcher, never was",
   },
+  {
+    ...{ seed: "9039", invariant: "V3" },
+    what: "the audit took what a deposed leader committed after an unclean election for a promise",
+  },
 ];

@@ -223,7 +223,11 @@ export class PartitionAudit {
       for (const batch of shadow.between(Math.max(this.committedEnd, this.startOffset), highWatermark)) {
         const there = successor?.at(batch.baseOffset);
         if (there !== undefined && isSameBatch(there, batch)) continue;
-        if (this.mayLose(this.newestEpoch)) return;
+        // Clients may be told that it is committed, and lose it by the election that was.
+        if (this.mayLose(this.newestEpoch)) {
+          this.lose(this.committedEnd);
+          return;
+        }
         throw new Violation(
           "V3",
           `${this.name}: ${shadow.nodeId}, deposed, commits ${describeBatch(batch)} where ${describeBatch(there)} is`,

@@ -1,0 +1,48 @@
+/** What counts as committed, and what of it may be lost. */
+import { expect, test } from "vitest";
+import { partitionImage } from "../../support/fixed-broker.ts";
+import { SeededRandom } from "../seeded-random.ts";
+import { SimulatedDisk } from "../simulated-disk.ts";
+import { PartitionAudit } from "./partition-audit.ts";
+import { ReplicaShadow } from "./replica-shadow.ts";
+import type { StoredBatch } from "./stored-batch.ts";
+
+function batch(offset: number, leaderEpoch: number): StoredBatch {
+  const ofNoProducer = { producerId: -1, producerEpoch: -1, baseSequence: -1 };
+  return {
+    ...{ baseOffset: offset, lastOffset: offset, leaderEpoch, crc: offset, isControl: false, maxTimestamp: 0 },
+    ...ofNoProducer,
+  };
+}
+
+/** A replica that has the batches, and the first `highWatermark` of them committed. */
+function replica(nodeId: number, batches: StoredBatch[], highWatermark: number): ReplicaShadow {
+  const shadow = new ReplicaShadow(nodeId, new SimulatedDisk({ random: new SeededRandom(1) }), "/");
+  return Object.assign(shadow, { batches, endOffset: batches.length, highWatermark });
+}
+
+/** Node 1 led epoch 0 and goes on; node 2, which has another second record, leads epoch 1 meanwhile. */
+function deposedLeaderCommits({ allowsUnclean }: { allowsUnclean: boolean }): PartitionAudit {
+  const promise = { minInSyncReplicas: 2, allowsUnclean };
+  const audit = new PartitionAudit("t", "id", 0);
+  audit.changed(partitionImage(0, [1, 2, 3]), promise);
+  audit.looked(replica(1, [batch(0, 0)], 1), 0, false);
+  const elected = partitionImage(0, [1, 2, 3], { leader: 2, leaderEpoch: 1, partitionEpoch: 1, inSyncReplicas: [2] });
+  audit.changed({ ...elected, leaderRecoveryState: allowsUnclean ? 1 : 0 }, promise);
+  const successor = replica(2, [batch(0, 0), batch(1, 1)], 1);
+  audit.shadows.set(2, successor);
+  audit.looked(successor, 1, false);
+  expect(audit.wasUnclean).toBe(false); // what is committed so far it has
+  audit.looked(replica(1, [batch(0, 0), batch(1, 0)], 2), 0, false);
+  return audit;
+}
+
+test("what a deposed leader commits after an unclean election is a loss, whatever its clients are told", () => {
+  const audit = deposedLeaderCommits({ allowsUnclean: true });
+  expect([audit.wasUnclean, audit.committedEnd, audit.committed.length]).toEqual([true, 1, 1]);
+  expect(audit.losses.map(({ fromOffset }) => fromOffset)).toEqual([1]);
+});
+
+test("V3: after a clean election a deposed leader commits nothing that its successor does not have", () => {
+  expect(() => deposedLeaderCommits({ allowsUnclean: false })).toThrow("deposed, commits 1..1 of epoch 0");
+});
