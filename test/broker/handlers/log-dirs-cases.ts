@@ -53,7 +53,9 @@ export function logDirsCases(planeOf: () => DataPlane): void {
     const place = async (directory: string, topic: string, partitions: number[]) => {
       const dirs = [{ path: directory, topics: [{ name: topic, partitions }] }];
       const answer = await asker.ask(AlterReplicaLogDirs, 2, { dirs });
-      return answer.results[0]?.partitions.map(({ errorCode }) => errorCode);
+      // Apache Kafka's order is that of a hash table.
+      const inOrder = [...(answer.results[0]?.partitions ?? [])].sort((a, b) => a.partitionIndex - b.partitionIndex);
+      return inOrder.map(({ errorCode }) => errorCode);
     };
     expect(await place(path, name, [0, 7])).toEqual([ErrorCode.NONE, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]);
     expect(await place("/no/such/directory", name, [0])).toEqual([ErrorCode.LOG_DIR_NOT_FOUND]);
