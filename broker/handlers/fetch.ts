@@ -157,6 +157,8 @@ function updateSession(session: FetchSession, request: FetchRequest, broker: Bro
     if (known === undefined) {
       partitions.set(key, named);
     } else {
+      // A follower drops what it was answered for an epoch that is over: nobody else would tell it those marks again.
+      if (session.fromFollower && known.currentLeaderEpoch !== named.currentLeaderEpoch) known.toldHighWatermark = -1;
       known.currentLeaderEpoch = named.currentLeaderEpoch;
       known.fetchOffset = named.fetchOffset;
       known.lastFetchedEpoch = named.lastFetchedEpoch;

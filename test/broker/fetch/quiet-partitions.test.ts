@@ -2,9 +2,11 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { FetchPartition } from "../../../broker/fetch/fetch-session.ts";
 import { type FetchParameters, fetchPartition, isQuiet } from "../../../broker/fetch/partition-fetch.ts";
+import { Fetch } from "../../../protocol/messages/fetch.ts";
 import { batchOf } from "../../support/batches.ts";
 import { FixedBroker } from "../../support/fixed-broker.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
+import { WireAsker } from "../../support/wire-asker.ts";
 
 const FOLLOWER: FetchParameters = {
   ...{ replicaId: 2, replicaEpoch: -1, readCommitted: false, mayReadFromFollower: true, rackId: "" },
@@ -77,4 +79,24 @@ test("records, marks, epochs, a stranger and an end of the partition are news", 
   expect(quiet(false)).toBe(true);
   fixed.deleteTopic("t");
   expect([quiet(true), quiet(false)]).toEqual([false, false]);
+});
+
+test("what a follower was told in an epoch before it is told again: it drops answers that come too late for that epoch", async () => {
+  using asker = await WireAsker.open(await fixed.start());
+  append();
+  const { topicId } = request;
+  const fetch = async (session: { sessionId: number; sessionEpoch: number }, currentLeaderEpoch?: number) => {
+    const named = { partition: 0, fetchOffset: 1, logStartOffset: 0, partitionMaxBytes: 1 << 20 };
+    const topics =
+      currentLeaderEpoch === undefined ? [] : [{ topicId, partitions: [{ ...named, currentLeaderEpoch }] }];
+    const limits = { maxWaitMs: 0, minBytes: 1, maxBytes: 1 << 20, isolationLevel: 0, rackId: "" };
+    const replicaState = { replicaId: 2, replicaEpoch: -1 };
+    const answer = await asker.ask(Fetch, 17, { replicaState, ...limits, ...session, topics, forgottenTopicsData: [] });
+    return { ...answer, told: answer.responses.flatMap(({ partitions }) => partitions.map((p) => p.highWatermark)) };
+  };
+  const { sessionId, told: first } = await fetch({ sessionId: 0, sessionEpoch: 0 }, -1);
+  expect(first).toEqual([1]);
+  expect((await fetch({ sessionId, sessionEpoch: 1 })).told).toEqual([]);
+  expect((await fetch({ sessionId, sessionEpoch: 2 }, 0)).told).toEqual([1]);
+  expect((await fetch({ sessionId, sessionEpoch: 3 }, 0)).told).toEqual([]);
 });
