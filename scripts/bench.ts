@@ -41,8 +41,14 @@ function measurementsOf(name: string): readonly Measurement[] {
   if (theme !== undefined) return theme;
   const single = [...THEMES.values()].flat().filter((measurement) => measurement.module === name);
   if (single.length > 0) return single;
-  const themes = [...THEMES].map(([theme_, all]) => `${theme_} (${all.map(({ module }) => module).join(", ")})`);
-  throw new Error(`no measurement ${name}; there are ${themes.join("; ")}`);
+  console.error(`no measurement ${name}`);
+  printThemes();
+  process.exit(1);
+}
+
+function printThemes(): void {
+  for (const [theme, measurements] of THEMES)
+    console.log(`npm run bench -- ${theme.padEnd(10)} ${measurements.map(({ module }) => module).join(", ")}`);
 }
 
 type Cell = string | number;
@@ -68,13 +74,13 @@ function printRows(rows: readonly Readonly<Record<string, Cell>>[]): void {
 }
 
 const names = process.argv.slice(2);
-if (names.length === 0) {
-  for (const [theme, measurements] of THEMES)
-    console.log(`npm run bench -- ${theme.padEnd(10)} ${measurements.map(({ module }) => module).join(", ")}`);
+const measurements = names[0] === "--help" ? [] : names.flatMap(measurementsOf);
+if (measurements.length === 0) {
+  printThemes();
 } else {
   console.log(`Node.js ${process.version}, ${process.platform} ${process.arch}`);
 }
-for (const { module, name } of names.flatMap(measurementsOf)) {
+for (const { module, name } of measurements) {
   const file = new URL(`./bench/${module}.ts`, import.meta.url);
   console.log(`\n== ${module}`);
   if (!existsSync(file)) {

@@ -7,15 +7,19 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { PEERS, type Peer, versionOf } from "./compat/peers.ts";
 import { renderCompatibility } from "./compat/render-compatibility.ts";
 import { runTests, type TestOutcome } from "./compat/run-tests.ts";
 import { projectRoot } from "./project-root.ts";
+import { scriptOptions } from "./script-options.ts";
 
 const APACHE_KAFKA = { INTEROP_BROKER: "apache-kafka" };
 
-const { positionals: asked, values } = parseArgs({ allowPositionals: true, options: { here: { type: "boolean" } } });
+const USAGE = `npm run compat -- [--here] [NAME...], where NAME is one of: ${PEERS.map(({ name }) => name).join(", ")}`;
+const { positionals: asked, values } = scriptOptions(USAGE, {
+  allowPositionals: true,
+  options: { here: { type: "boolean" } },
+});
 
 async function tried(peer: Peer): Promise<{ here: TestOutcome[]; there: TestOutcome[] }> {
   process.stdout.write(`${peer.name} against Odradek\n`);
@@ -27,9 +31,7 @@ async function tried(peer: Peer): Promise<{ here: TestOutcome[]; there: TestOutc
 
 const unknown = asked.filter((name) => !PEERS.some((peer) => peer.name === name));
 if (unknown.length > 0) {
-  process.stdout.write(
-    `npm run compat -- [NAME...], where NAME is one of: ${PEERS.map(({ name }) => name).join(", ")}\n`,
-  );
+  process.stdout.write(`${USAGE}\n`);
   process.exitCode = 1;
 } else {
   const results = [];

@@ -5,7 +5,6 @@
  * bug that has to be found). Ends with 1 when an anomaly is found that may not be, when a transaction hangs, or when there was less
  * than one kill in ten seconds.
  */
-import { parseArgs } from "node:util";
 import type { HistoryClientName, MakeHistoryClient } from "../test/history/history-client.ts";
 import { INJECTED_BUGS, type InjectedBug, injectBug } from "../test/history/injected-bugs.ts";
 import { KafkajsClient } from "../test/history/kafkajs-client.ts";
@@ -13,6 +12,7 @@ import { ProgramHistoryClient } from "../test/history/program-client.ts";
 import { runHistory } from "../test/history/run-history.ts";
 import { Missing } from "../test/interop/support/toolchain.ts";
 import { findTransactionProgram } from "../test/interop/support/transaction-programs.ts";
+import { scriptOptions } from "./script-options.ts";
 
 const CLIENTS: readonly HistoryClientName[] = ["kafkajs", "librdkafka", "java", "franz-go"];
 const MINUTE_MS = 60_000;
@@ -20,7 +20,9 @@ const MOST_MS_PER_KILL = 10_000;
 const SHOWN = 20;
 const PACE = { quietMs: [1500, 6000], lastsMs: 2000 } as const;
 
-const { values } = parseArgs({
+const USAGE =
+  "npm run history -- [--client kafkajs|librdkafka|java|franz-go] [--minutes N] [--seed N] [--processes N] [--inject BUG]";
+const { values } = scriptOptions(USAGE, {
   options: {
     client: { type: "string", default: "kafkajs" },
     minutes: { type: "string", default: "1" },

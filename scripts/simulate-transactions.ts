@@ -2,10 +2,11 @@
  * Transactions on simulated clusters: `npm run simulate:transactions -- --seeds 100 --from 1`, a seed after the other; ends with 1 when
  * one fails, and names it.
  */
-import { parseArgs } from "node:util";
 import { runTransactions } from "../test/simulation/transactions/run-transactions.ts";
+import { scriptOptions } from "./script-options.ts";
 
-const { values } = parseArgs({
+const USAGE = "npm run simulate:transactions -- [--seeds 10] [--from 1]";
+const { values } = scriptOptions(USAGE, {
   options: { seeds: { type: "string", default: "10" }, from: { type: "string", default: "1" } },
 });
 const [from, seeds] = [Number(values.from), Number(values.seeds)];

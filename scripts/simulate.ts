@@ -12,17 +12,21 @@
  * Owns: what is run and what is printed. Leaves to test/simulation: the runs.
  */
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
 import { BUGBASE } from "../test/simulation/bugbase.ts";
 import { BUGS, bugNamed } from "../test/simulation/bugs/bugs.ts";
 import { drawPlan } from "../test/simulation/world/plan.ts";
 import { runSeed, type SeedOutcome } from "../test/simulation/world/seed-run.ts";
 import { Totals } from "../test/simulation/world/totals.ts";
+import { scriptOptions } from "./script-options.ts";
 import { runSeeds } from "./simulate/seed-workers.ts";
 
 const PROGRESS_EVERY_MS = 10_000;
 
-const { values: given } = parseArgs({
+const USAGE = [
+  "npm run simulate -- [--seeds N] [--from N] [--seed X] [--twice] [--former] [--bug NAME] [--processes N]",
+  ...BUGS.map(({ name, what }) => `  --bug ${name}: ${what}`),
+].join("\n");
+const { values: given } = scriptOptions(USAGE, {
   options: {
     seeds: { type: "string", default: "100" },
     from: { type: "string", default: "1" },
@@ -31,7 +35,6 @@ const { values: given } = parseArgs({
     former: { type: "boolean", default: false },
     bug: { type: "string" },
     processes: { type: "string", default: String(availableParallelism()) },
-    help: { type: "boolean", default: false },
   },
 });
 
@@ -114,13 +117,6 @@ function foundBug(name: string, failed: readonly SeedOutcome[], ran: number): bo
   return first !== undefined;
 }
 
-if (given.help) {
-  console.log(
-    "npm run simulate -- [--seeds N] [--from N] [--seed X] [--twice] [--former] [--bug NAME] [--processes N]",
-  );
-  for (const { name, what } of BUGS) console.log(`  --bug ${name}: ${what}`);
-} else {
-  if (given.bug !== undefined) bugNamed(given.bug);
-  const holds = given.seed === undefined ? await runMany() : await runOne(given.seed);
-  process.exitCode = holds ? 0 : 1;
-}
+if (given.bug !== undefined) bugNamed(given.bug);
+const holds = given.seed === undefined ? await runMany() : await runOne(given.seed);
+process.exitCode = holds ? 0 : 1;

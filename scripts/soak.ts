@@ -5,7 +5,7 @@
  *
  * Owns: the arguments, the report and the exit code. Leaves to soak/: the cluster's misfortunes, the ledger, the reading back.
  */
-import { parseArgs } from "node:util";
+import { scriptOptions } from "./script-options.ts";
 import { clientNamed } from "./soak/clients.ts";
 import { runSoak, type SoakResult } from "./soak/run-soak.ts";
 
@@ -55,7 +55,9 @@ function whatFailed({ verdict, kills, misfortunes, memoryBytes, seconds, complai
   return failures;
 }
 
-const { values } = parseArgs({
+const USAGE =
+  "npm run soak -- [--minutes 2] [--client kafkajs|librdkafka] [--seed N] [--isolation none|process] [--faults]";
+const { values } = scriptOptions(USAGE, {
   options: {
     minutes: { type: "string", default: "2" },
     client: { type: "string", default: "kafkajs" },
