@@ -57,7 +57,7 @@ export const produceCommand: CommandModule = {
       )
       .example("echo hello | $0 produce greetings", "")
       .example("$0 produce orders orders.txt --key-separator : --compression zstd", "")
-      .example("echo user-7 | $0 produce users -K : --tombstone ''", "deletes a key"),
+      .example("echo user-7 | $0 produce users --key-separator : --tombstone ''", ""),
   run: produce,
 };
 
