@@ -7,6 +7,7 @@ import { type HistoryRun, runHistory } from "./run-history.ts";
 const SEED = 1;
 /** For a machine that does other things besides. */
 const TIMEOUT_MS = 180_000;
+const MAX_RUNS = 4;
 
 /** As long as it takes until so much has happened. */
 function run(enough: Partial<HistoryRun["counts"]>, patienceMs = 40_000): Promise<HistoryRun> {
@@ -46,9 +47,11 @@ describe("a bug is found", () => {
     async (bug) => {
       const takeOut = injectBug(bug);
       try {
-        const { verdict } = await run(enough[bug], 3000);
-        const found = verdict.failures.filter(({ kind }) => signs[bug].includes(kind));
-        expect(found.length, JSON.stringify(verdict)).toBeGreaterThan(0);
+        // What a node forgets may be of transactions that were aborted: then one run shows nothing, and another is made.
+        const verdicts: HistoryRun["verdict"][] = [];
+        const isFound = () => verdicts.some(({ failures }) => failures.some(({ kind }) => signs[bug].includes(kind)));
+        while (!isFound() && verdicts.length < MAX_RUNS) verdicts.push((await run(enough[bug], 3000)).verdict);
+        expect(isFound(), JSON.stringify(verdicts)).toBe(true);
       } finally {
         takeOut();
       }
