@@ -12,7 +12,7 @@ import type {
 } from "../../protocol/messages/classic-group.ts";
 import type { Decode, Encode } from "../../protocol/schema/message.ts";
 import type { Reply } from "../state-machine/reply.ts";
-import type { JoinResponse, SyncResponse } from "./classic/classic-group.ts";
+import type { ClassicGroup, JoinResponse, SyncResponse } from "./classic/classic-group.ts";
 import { decideHeartbeat } from "./classic/heartbeat.ts";
 import { decideJoin, type JoiningClient, unfitForRecords } from "./classic/join.ts";
 import { decideAbandonedJoin, decideLeave, type LeaveResult, type LeavingMember } from "./classic/leave.ts";
@@ -20,7 +20,7 @@ import { joinError, syncError } from "./classic/responses.ts";
 import { decideSync } from "./classic/sync.ts";
 import { decideHeartbeatConsumer, decideJoinConsumer, decideSyncConsumer } from "./consumer/classic-members.ts";
 import { decideLeaveConsumer } from "./consumer/leave.ts";
-import { groupTombstones } from "./group.ts";
+import { type Group, isEmpty, kindOf } from "./group.ts";
 import type { GroupDecision } from "./group-decision.ts";
 import type { GroupMachine } from "./group-machine.ts";
 
@@ -38,11 +38,11 @@ export function joinGroup(
   const { initialRebalanceDelayMs, maxGroupSize } = machine.settings;
   const rules = { initialRebalanceDelayMs, maxGroupSize, maxMemberBytes: machine.maxBatchBytes };
   const group = machine.groups.get(groupId);
-  if (group?.type !== "consumer") return decideJoin(group, request, client, rules, machine.nowMs);
-  if (group.members.size === 0) {
+  if (group === undefined || group.type === "classic") return decideJoin(group, request, client, rules, machine.nowMs);
+  if (isEmpty(group)) {
     const decision = decideJoin(undefined, request, client, rules, machine.nowMs);
     if (decision.records === undefined) return decision;
-    return { ...decision, records: [...groupTombstones(group), ...decision.records] };
+    return { ...decision, records: [...kindOf(group).tombstones(group), ...decision.records] };
   }
   const unfit = unfitForRecords(request, rules);
   if (unfit !== ErrorCode.NONE) return { response: joinError(unfit, memberId) };
@@ -60,7 +60,7 @@ export function syncGroup(
 ): GroupDecision<SyncResponse> {
   const { groupId } = request;
   const group = machine.groups.get(groupId);
-  if (group?.type !== "consumer") return decideSync(group, request, reply, machine.nowMs);
+  if (group?.type !== "consumer") return decideSync(classic(group), request, reply, machine.nowMs);
   return orRefused(() => decideSyncConsumer(group, request, machine.consumerRules(groupId)), syncError);
 }
 
@@ -69,7 +69,7 @@ export function heartbeatGroup(
   request: Decode<typeof HeartbeatRequest>,
 ): GroupDecision<Encode<typeof HeartbeatResponse>> {
   const group = machine.groups.get(request.groupId);
-  if (group?.type !== "consumer") return decideHeartbeat(group, request);
+  if (group?.type !== "consumer") return decideHeartbeat(classic(group), request);
   return orRefused(
     () => decideHeartbeatConsumer(group, request),
     (errorCode) => ({ errorCode }),
@@ -85,13 +85,18 @@ export function leaveGroup(
   const group = machine.groups.get(groupId);
   return group?.type === "consumer"
     ? decideLeaveConsumer(group, members, machine.consumerRules(groupId))
-    : decideLeave(group, members, initialRebalanceDelayMs, machine.nowMs);
+    : decideLeave(classic(group), members, initialRebalanceDelayMs, machine.nowMs);
 }
 
 export function abandonJoin(machine: GroupMachine, groupId: string, memberId: string): GroupDecision<never> {
   const group = machine.groups.get(groupId);
   if (group?.type !== "classic") return {};
   return decideAbandonedJoin(group, memberId, machine.settings.initialRebalanceDelayMs, machine.nowMs);
+}
+
+/** A group of another kind has no members that speak the classic protocol. */
+function classic(group: Group | undefined): ClassicGroup | undefined {
+  return group?.type === "classic" ? group : undefined;
 }
 
 function orRefused<R>(decide: () => GroupDecision<R>, refusal: (code: ErrorCode) => R): GroupDecision<R> {

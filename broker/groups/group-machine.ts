@@ -21,8 +21,8 @@ import { loadedGroup } from "./classic/loaded-group.ts";
 import { type ConsumerRules, groupTimes } from "./consumer/consumer-rules.ts";
 import { decideConsumerDeadline } from "./consumer/leave.ts";
 import { loadedConsumerGroup } from "./consumer/loaded-group.ts";
-import { isConsumerRecord, replayConsumerRecord } from "./consumer/replay-records.ts";
-import { type Group, groupTombstones, isEmpty } from "./group.ts";
+import { isConsumerRecord, replayConsumerRecord, type SharedText } from "./consumer/replay-records.ts";
+import { type Group, type GroupOf, type GroupType, isEmpty, kindOf } from "./group.ts";
 import type { GroupChange, GroupDeadline, GroupDecision, GroupEffect } from "./group-decision.ts";
 import { GroupMetadataRecord, LegacyOffsetCommitRecord, OffsetCommitRecord } from "./group-record-types.ts";
 import type { GroupSettings } from "./group-settings.ts";
@@ -103,7 +103,7 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, Gr
         this.replayClassicGroup(record);
         break;
       default:
-        if (isConsumerRecord(record)) this.replayConsumerGroup(record);
+        if (isConsumerRecord(record)) this.replayGroup("consumer", record, replayConsumerRecord);
     }
   }
 
@@ -131,19 +131,23 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, Gr
   }
 
   /** A group that was of another kind ends with the first record that says what it is now. */
-  private replayConsumerGroup(record: StoredRecord | CoordinatorRecord): void {
+  private replayGroup<T extends GroupType>(
+    type: T,
+    record: StoredRecord | CoordinatorRecord,
+    replayed: (known: GroupOf<T> | undefined, record: StoredRecord, shared: SharedText) => Group | undefined,
+  ): void {
     const { groupId } = record.key as { groupId: string };
     const memory = memoryOf(record);
     if (memory !== undefined) {
       this.groups.set(groupId, memory);
       return;
     }
-    const known = this.groups.get(groupId);
-    const isConsumer = known?.type === "consumer";
-    if (!isConsumer && record.value === null) return;
-    const replayed = replayConsumerRecord(isConsumer ? known : undefined, record, (text) => this.offsets.shared(text));
-    if (replayed === undefined) this.groups.delete(groupId);
-    else this.groups.set(groupId, replayed);
+    const group = this.groups.get(groupId);
+    const known = group?.type === type ? (group as GroupOf<T>) : undefined;
+    if (known === undefined && record.value === null) return;
+    const now = replayed(known, record, (text) => this.offsets.shared(text));
+    if (now === undefined) this.groups.delete(groupId);
+    else this.groups.set(groupId, now);
   }
 
   replayEndTransaction(producerId: number, committed: boolean): void {
@@ -202,7 +206,7 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, Gr
       if (group === undefined) return { groupId, errorCode: ErrorCode.GROUP_ID_NOT_FOUND };
       if (!isEmpty(group)) return { groupId, errorCode: ErrorCode.NON_EMPTY_GROUP };
       for (const gone of allOffsetTombstones(groupId, this.offsets)) records.push(gone);
-      for (const gone of groupTombstones(group)) records.push(gone);
+      for (const gone of kindOf(group).tombstones(group)) records.push(gone);
       return { groupId, errorCode: ErrorCode.NONE };
     });
     return { records, splittable: true, response };

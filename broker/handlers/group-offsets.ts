@@ -11,7 +11,7 @@ import type { Decode, Encode } from "../../protocol/schema/message.ts";
 import { ZERO_UUID } from "../../protocol/uuid.ts";
 import type { Later } from "../dispatch/answer.ts";
 import type { Handler, RequestContext } from "../dispatch/handler.ts";
-import { checkFetch, type Group } from "../groups/group.ts";
+import { type Group, kindOf } from "../groups/group.ts";
 import {
   type CommitResult,
   decideCommit,
@@ -174,7 +174,8 @@ function fetchGroup(
   const reply = new Reply<FetchedGroup>((code) => ({ groupId, topics: [], errorCode: fetchError(code) }));
   const [topics, unknown] = usesTopicIds ? resolve(asked, image) : [named(asked), []];
   const fetch = (group: Group | undefined, offsets: OffsetStore): FetchedGroup => {
-    const errorCode = group === undefined ? ErrorCode.NONE : checkFetch(group, member.memberId, member.memberEpoch);
+    const errorCode =
+      group === undefined ? ErrorCode.NONE : kindOf(group).checkFetch(group, member.memberId, member.memberEpoch);
     if (errorCode !== ErrorCode.NONE) return { groupId, topics: [], errorCode };
     if (topics !== null) {
       return { groupId, topics: [...fetchOffsets(offsets, groupId, topics, requireStable), ...unknown], errorCode };

@@ -13,11 +13,9 @@ import {
   type DescribedGroup,
   describeClassicGroup,
   type ListedGroup,
-  listClassicGroup,
   undescribed,
 } from "../groups/classic/describe.ts";
-import { listConsumerGroup } from "../groups/consumer/describe.ts";
-import { stateNameOf } from "../groups/group.ts";
+import { kindOf } from "../groups/group.ts";
 import type { GroupCoordinator } from "../groups/group-coordinator.ts";
 import { ALL_GROUP_OPERATIONS, NOT_ASKED } from "../metadata/authorized-operations.ts";
 import { coordinatorError } from "../state-machine/coordinator-error.ts";
@@ -61,9 +59,10 @@ export const handleListGroups: Handler<typeof ListGroups> = (request, context) =
   try {
     for (const machine of context.broker.groups.machines()) {
       for (const [, group] of machine.groups.committedEntries()) {
-        if (states.size > 0 && !states.has(stateNameOf(group).toLowerCase())) continue;
+        const kind = kindOf(group);
+        if (states.size > 0 && !states.has(kind.stateName(group).toLowerCase())) continue;
         if (types.size > 0 && !types.has(group.type)) continue;
-        listed.push(group.type === "classic" ? listClassicGroup(group) : listConsumerGroup(group));
+        listed.push(kind.listed(group));
       }
     }
   } catch (error) {

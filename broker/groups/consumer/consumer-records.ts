@@ -14,22 +14,19 @@ import {
   RegularExpressionRecord,
   TargetAssignmentRecord,
 } from "../group-record-types.ts";
+import type { Step } from "../record-draft.ts";
 import { type Assignment, NOTHING_OWNED, type OwnedPartitions, topicPartitionsOf } from "./assignment.ts";
 import { type ConsumerGroup, type ResolvedRegex, withMember, withRegex } from "./consumer-group.ts";
 import { type ConsumerMember, LEAVE_EPOCH, newConsumerMember } from "./consumer-member.ts";
 
-/** A record, and the group as it is after it. */
-export interface Step {
-  readonly record: CoordinatorRecord;
-  readonly group: ConsumerGroup;
-}
+export type ConsumerStep = Step<ConsumerGroup>;
 
 const VERSION = 0;
 /** The target assignment of a group that was deleted. */
 const NO_ASSIGNMENT_EPOCH = -1;
 
 /** A member said something new of itself, or is there at all. Of `member` only that counts. */
-export function memberSaid(group: ConsumerGroup, member: ConsumerMember): Step {
+export function memberSaid(group: ConsumerGroup, member: ConsumerMember): ConsumerStep {
   const { memberId } = member;
   const before = group.members.get(memberId);
   const { memberEpoch, previousMemberEpoch, state, assigned, pendingRevocation } =
@@ -57,7 +54,7 @@ export function memberSaid(group: ConsumerGroup, member: ConsumerMember): Step {
 }
 
 /** A member has come further. Of `member` only that counts. */
-export function memberMoved(group: ConsumerGroup, member: ConsumerMember): Step {
+export function memberMoved(group: ConsumerGroup, member: ConsumerMember): ConsumerStep {
   const { memberId, memberEpoch, previousMemberEpoch, state, assigned, pendingRevocation } = member;
   const before = group.members.get(memberId);
   const said = before ?? newConsumerMember(memberId);
@@ -88,7 +85,7 @@ function storedPartitions(owned: OwnedPartitions) {
 }
 
 /** What a member is to have. */
-export function memberTargeted(group: ConsumerGroup, memberId: string, assignment: Assignment): Step {
+export function memberTargeted(group: ConsumerGroup, memberId: string, assignment: Assignment): ConsumerStep {
   const { groupId } = group;
   const value = { topicPartitions: topicPartitionsOf(assignment) };
   return {
@@ -98,7 +95,11 @@ export function memberTargeted(group: ConsumerGroup, memberId: string, assignmen
 }
 
 /** The target assignment of an epoch is complete. */
-export function targetComputed(group: ConsumerGroup, assignmentEpoch: number, assignmentTimestampMs: number): Step {
+export function targetComputed(
+  group: ConsumerGroup,
+  assignmentEpoch: number,
+  assignmentTimestampMs: number,
+): ConsumerStep {
   const { groupId } = group;
   const value = { assignmentEpoch, assignmentTimestamp: assignmentTimestampMs };
   return {
@@ -107,7 +108,7 @@ export function targetComputed(group: ConsumerGroup, assignmentEpoch: number, as
   };
 }
 
-export function epochMoved(group: ConsumerGroup, groupEpoch: number, metadataHash: bigint): Step {
+export function epochMoved(group: ConsumerGroup, groupEpoch: number, metadataHash: bigint): ConsumerStep {
   const { groupId } = group;
   return {
     record: newRecord(ConsumerGroupRecord, { groupId }, VERSION, { epoch: groupEpoch, metadataHash }),
@@ -115,7 +116,7 @@ export function epochMoved(group: ConsumerGroup, groupEpoch: number, metadataHas
   };
 }
 
-export function regexResolved(group: ConsumerGroup, regex: string, resolved: ResolvedRegex): Step {
+export function regexResolved(group: ConsumerGroup, regex: string, resolved: ResolvedRegex): ConsumerStep {
   const { groupId } = group;
   const value = { topics: [...resolved.topics], version: resolved.imageOffset, timestamp: resolved.resolvedMs };
   return {
@@ -126,7 +127,7 @@ export function regexResolved(group: ConsumerGroup, regex: string, resolved: Res
 
 // Ends. They come in this order: what a member has, what it is to have, the member.
 
-export function assignmentGone(group: ConsumerGroup, memberId: string): Step {
+export function assignmentGone(group: ConsumerGroup, memberId: string): ConsumerStep {
   const { groupId } = group;
   const before = group.members.get(memberId);
   const record = tombstone(MemberAssignmentRecord, { groupId, memberId });
@@ -136,7 +137,7 @@ export function assignmentGone(group: ConsumerGroup, memberId: string): Step {
   return { record, group: withMember(group, before, now) };
 }
 
-export function targetGone(group: ConsumerGroup, memberId: string): Step {
+export function targetGone(group: ConsumerGroup, memberId: string): ConsumerStep {
   const { groupId } = group;
   return {
     record: tombstone(MemberTargetRecord, { groupId, memberId }),
@@ -144,7 +145,7 @@ export function targetGone(group: ConsumerGroup, memberId: string): Step {
   };
 }
 
-export function memberGone(group: ConsumerGroup, memberId: string): Step {
+export function memberGone(group: ConsumerGroup, memberId: string): ConsumerStep {
   const { groupId } = group;
   const before = group.members.get(memberId);
   return {
@@ -153,7 +154,7 @@ export function memberGone(group: ConsumerGroup, memberId: string): Step {
   };
 }
 
-export function regexGone(group: ConsumerGroup, regex: string): Step {
+export function regexGone(group: ConsumerGroup, regex: string): ConsumerStep {
   const { groupId } = group;
   return {
     record: tombstone(RegularExpressionRecord, { groupId, regularExpression: regex }),
@@ -161,7 +162,7 @@ export function regexGone(group: ConsumerGroup, regex: string): Step {
   };
 }
 
-export function partitionMetadataGone(group: ConsumerGroup): Step {
+export function partitionMetadataGone(group: ConsumerGroup): ConsumerStep {
   const { groupId } = group;
   return {
     record: tombstone(PartitionMetadataRecord, { groupId }),
@@ -169,7 +170,7 @@ export function partitionMetadataGone(group: ConsumerGroup): Step {
   };
 }
 
-export function targetAssignmentGone(group: ConsumerGroup): Step {
+export function targetAssignmentGone(group: ConsumerGroup): ConsumerStep {
   const { groupId } = group;
   return {
     record: tombstone(TargetAssignmentRecord, { groupId }),

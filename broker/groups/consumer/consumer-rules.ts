@@ -2,17 +2,8 @@
  * What decisions about a consumer group go by: Kafka's group.consumer.* settings, what is set for the one group, the cluster as it
  * is, the time.
  */
-
-import { parseConfig } from "../../config/config-key.ts";
-import { ConfigError } from "../../config/config-value.ts";
-import { GROUP_CONFIG_KEYS, type GroupConfigName } from "../../config/group-configs.ts";
-import { type MetadataImage, ResourceType } from "../../metadata/metadata-image.ts";
-
-/** Inclusive limits of what may be set for one group. */
-export interface Bounds {
-  readonly min: number;
-  readonly max: number;
-}
+import type { MetadataImage } from "../../metadata/metadata-image.ts";
+import { type Bounds, groupConfigReader } from "../group-config-values.ts";
 
 /** Whether a group may change its protocol while it has members (group.consumer.migration.policy). */
 export interface MigrationPolicy {
@@ -59,19 +50,14 @@ export function migrationPolicy(text: string): MigrationPolicy {
   return { upgrade: both || policy === "upgrade", downgrade: both || policy === "downgrade" };
 }
 
-/** What is set for one group, where nothing is the broker's own; a value outside the broker's bounds counts as the nearest within. */
+/** What is set for one group, where nothing is the broker's own. */
 export function groupTimes(
   settings: ConsumerGroupSettings,
   groupId: string,
   image: MetadataImage,
 ): Pick<ConsumerRules, "sessionTimeoutMs" | "heartbeatIntervalMs" | "assignmentIntervalMs"> {
-  const texts = image.configsOf(ResourceType.GROUP, groupId);
-  if (texts.size === 0) return settings;
-  const value = (name: GroupConfigName, own: number, bounds: Bounds): number => {
-    const set = parsed(name, texts.get(name));
-    return set === undefined ? own : Math.min(Math.max(set, bounds.min), bounds.max);
-  };
   const { sessionTimeoutMs, heartbeatIntervalMs, assignmentIntervalMs } = settings;
+  const value = groupConfigReader(groupId, image);
   return {
     sessionTimeoutMs: value("consumer.session.timeout.ms", sessionTimeoutMs, settings.sessionTimeoutBounds),
     heartbeatIntervalMs: value("consumer.heartbeat.interval.ms", heartbeatIntervalMs, settings.heartbeatIntervalBounds),
@@ -81,16 +67,4 @@ export function groupTimes(
       settings.assignmentIntervalBounds,
     ),
   };
-}
-
-/** The controller lets only valid values in; one that another release wrote is passed over. */
-function parsed(name: GroupConfigName, text: string | undefined): number | undefined {
-  const key = GROUP_CONFIG_KEYS.get(name);
-  if (text === undefined || key === undefined) return undefined;
-  try {
-    return parseConfig(name, key, text) as number;
-  } catch (error) {
-    if (error instanceof ConfigError) return undefined;
-    throw error;
-  }
 }

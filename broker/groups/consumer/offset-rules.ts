@@ -3,7 +3,7 @@
  */
 import { ErrorCode } from "../../../protocol/error-codes.ts";
 import type { OffsetCommitter } from "../classic/offset-rules.ts";
-import type { PartitionCheck } from "../group.ts";
+import type { PartitionCheck } from "../group-kind.ts";
 import type { ConsumerGroup } from "./consumer-group.ts";
 import type { ConsumerMember } from "./consumer-member.ts";
 
@@ -23,7 +23,7 @@ export function checkConsumerCommit(group: ConsumerGroup, committer: OffsetCommi
   if (generationId === member.memberEpoch) return ErrorCode.NONE;
   const stale = staleCode(member);
   if (generationId > member.memberEpoch) return stale;
-  return (topicId, partition) => {
+  return ({ topicId }, partition) => {
     const since = member.assigned.get(topicId)?.get(partition) ?? member.pendingRevocation.get(topicId)?.get(partition);
     return since === undefined || generationId < since ? stale : ErrorCode.NONE;
   };

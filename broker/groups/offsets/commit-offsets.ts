@@ -9,8 +9,9 @@ import { ZERO_UUID } from "../../../protocol/uuid.ts";
 import { type CoordinatorRecord, fitsRecord } from "../../state-machine/coordinator-record.ts";
 import type { TransactionalProducer } from "../../state-machine/decision.ts";
 import type { OffsetCommitter } from "../classic/offset-rules.ts";
-import { checkCommit, type Group, heardOfCommitter, type PartitionCheck } from "../group.ts";
+import { type Group, kindOf } from "../group.ts";
 import type { GroupDecision } from "../group-decision.ts";
+import type { PartitionCheck } from "../group-kind.ts";
 import { offsetRecord } from "./offset-record.ts";
 
 export interface OffsetToCommit {
@@ -59,7 +60,7 @@ export function decideCommit(
       const tooLarge = (offset.committedMetadata?.length ?? 0) > maxMetadataLength;
       const errorCode = tooLarge
         ? ErrorCode.OFFSET_METADATA_TOO_LARGE
-        : (check?.(topic.topicId, partitionIndex) ?? ErrorCode.NONE);
+        : (check?.(topic, partitionIndex) ?? ErrorCode.NONE);
       if (errorCode === ErrorCode.NONE) records.push(recordOf(order, topic, offset, nowMs));
       return { partitionIndex, errorCode };
     }),
@@ -70,7 +71,7 @@ export function decideCommit(
     // UNKNOWN_SERVER_ERROR.
     splittable: true,
     response,
-    timers: group === undefined || order.transactional ? [] : heardOfCommitter(group, order),
+    timers: group === undefined || order.transactional ? [] : kindOf(group).heardOfCommitter(group, order),
   };
   return order.transaction === undefined ? decision : { ...decision, transaction: order.transaction };
 }
@@ -82,7 +83,7 @@ function requireCommitter(group: Group | undefined, order: OffsetCommitOrder): P
     if (fitsRecord(order.groupId)) return undefined;
     throw new KafkaError(ErrorCode.INVALID_GROUP_ID);
   }
-  const checked = group === undefined ? order.unknownGroup : checkCommit(group, order);
+  const checked = group === undefined ? order.unknownGroup : kindOf(group).checkCommit(group, order);
   if (typeof checked === "function") return checked;
   if (checked !== ErrorCode.NONE) throw new KafkaError(checked);
   return undefined;

@@ -5,7 +5,7 @@ import { ErrorCode } from "../../../protocol/error-codes.ts";
 import { KafkaError } from "../../../protocol/kafka-error.ts";
 import { ZERO_UUID } from "../../../protocol/uuid.ts";
 import type { CoordinatorRecord } from "../../state-machine/coordinator-record.ts";
-import { checkOffsetDelete, type Group, readsTopic } from "../group.ts";
+import { type Group, kindOf } from "../group.ts";
 import type { GroupDecision } from "../group-decision.ts";
 import { offsetTombstone } from "./offset-record.ts";
 import type { OffsetStore } from "./offset-store.ts";
@@ -27,12 +27,13 @@ export function decideOffsetDelete(
   store: OffsetStore,
 ): GroupDecision<DeletedTopicOffsets[]> {
   if (group === undefined) throw new KafkaError(ErrorCode.GROUP_ID_NOT_FOUND);
-  const error = checkOffsetDelete(group);
+  const kind = kindOf(group);
+  const error = kind.checkOffsetDelete(group);
   if (error !== ErrorCode.NONE) throw new KafkaError(error);
   const records: CoordinatorRecord[] = [];
   const { groupId } = group;
   const response = topics.map(({ name, partitions }) => {
-    const errorCode = readsTopic(group, name) ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : ErrorCode.NONE;
+    const errorCode = kind.readsTopic(group, name) ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : ErrorCode.NONE;
     for (const { partitionIndex } of errorCode === ErrorCode.NONE ? partitions : []) {
       if (store.get(groupId, name, partitionIndex) === undefined && !store.hasPending(groupId, name, partitionIndex)) {
         continue;

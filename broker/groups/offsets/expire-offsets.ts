@@ -2,7 +2,7 @@
  * Offsets and groups that grow old: those nobody has used for offsets.retention.minutes go, and empty groups with none left.
  */
 import type { CoordinatorRecord } from "../../state-machine/coordinator-record.ts";
-import { expiryBase, type Group, groupTombstones, isEmpty, readsTopic } from "../group.ts";
+import { type Group, isEmpty, kindOf } from "../group.ts";
 import { offsetTombstone } from "./offset-record.ts";
 import type { OffsetStore, StoredOffset } from "./offset-store.ts";
 
@@ -14,22 +14,23 @@ export function expiredRecords(
   nowMs: number,
 ): CoordinatorRecord[] {
   const { groupId } = group;
+  const kind = kindOf(group);
   const records: CoordinatorRecord[] = [];
   let left = store.hasOpenTransaction(groupId);
   for (const { topic, partition, offset } of store.offsetsOf(groupId)) {
     const stays =
-      readsTopic(group, topic) ||
+      kind.readsTopic(group, topic) ||
       !isExpired(group, offset, retentionMs, nowMs) ||
       store.hasPending(groupId, topic, partition);
     if (stays) left = true;
     else records.push(offsetTombstone(groupId, topic, partition));
   }
-  if (!left && isEmpty(group)) records.push(...groupTombstones(group));
+  if (!left && isEmpty(group)) records.push(...kind.tombstones(group));
   return records;
 }
 
 function isExpired(group: Group, offset: StoredOffset, retentionMs: number, nowMs: number): boolean {
-  const baseMs = expiryBase(group, offset.commitTimestampMs);
+  const baseMs = kindOf(group).expiryBase(group, offset.commitTimestampMs);
   if (baseMs === undefined) return false;
   // Clients of old could say when (versions 2 to 4).
   if (offset.expireTimestampMs !== -1) return nowMs >= offset.expireTimestampMs;
