@@ -34,6 +34,9 @@ import { WakeQueue } from "./partition/watch-list.ts";
 import type { ControllerPort, IsrPort } from "./ports.ts";
 import { ProducerIds } from "./producer-ids.ts";
 import { type QuotaSide, ReplicationQuota } from "./quotas/replication-quota.ts";
+import { PeerSharePersister } from "./share-state/peer-share-persister.ts";
+import { ShareCoordinator } from "./share-state/share-coordinator.ts";
+import { shareCoordinatorSettings } from "./share-state/share-coordinator-settings.ts";
 import { MarkerWriter } from "./transactions/marker-writer.ts";
 import { TransactionCoordinator } from "./transactions/transaction-coordinator.ts";
 import { transactionSettings } from "./transactions/transaction-settings.ts";
@@ -79,6 +82,8 @@ export class BrokerNode implements Broker {
   readonly producerIds: ProducerIds;
   readonly groups: GroupCoordinator;
   readonly transactions: TransactionCoordinator;
+  readonly shareCoordinator: ShareCoordinator;
+  readonly sharePersister: PeerSharePersister;
   readonly markerWriter: MarkerWriter;
   readonly transactionVerifier: TransactionVerifier;
   readonly lostBrokers: LostBrokers;
@@ -137,6 +142,13 @@ export class BrokerNode implements Broker {
     this.transactionVerifier = new TransactionVerifier({
       ...{ nodeId, image, requestTimeoutMs, coordinator: this.transactions },
       peers: this.peers("add-partitions-to-txn"),
+    });
+    this.shareCoordinator = new ShareCoordinator({
+      ...{ clock, logger, image, settings: shareCoordinatorSettings(settings) },
+    });
+    this.sharePersister = new PeerSharePersister({
+      ...{ nodeId, clock, image, coordinator: this.shareCoordinator, autoTopics: this.autoTopics },
+      peers: this.peers("share-state"),
     });
   }
 
@@ -200,6 +212,8 @@ export class BrokerNode implements Broker {
     this.lostBrokers.close();
     this.transactionVerifier.close();
     this.transactions.close();
+    this.sharePersister.close();
+    this.shareCoordinator.close();
     this.groups.close();
     for (const partition of this.partitions.all()) partition.resign();
   }
@@ -222,6 +236,7 @@ export class BrokerNode implements Broker {
     this.partitions.apply(delta);
     const deleted = [...delta.deletedTopicIds].flatMap((id) => delta.previous.topicsById.get(id) ?? []);
     if (deleted.length > 0) this.groups.topicsDeleted(deleted);
+    if (deleted.length > 0) this.shareCoordinator.topicsDeleted(delta.deletedTopicIds);
     this.groups.metadataChanged(delta);
     this.transactions.metadataChanged();
   }
@@ -264,8 +279,16 @@ export class BrokerNode implements Broker {
   }
 
   private coordinatorAt(topic: string): Pick<GroupCoordinator, "lead" | "resign"> | undefined {
-    if (topic === InternalTopic.CONSUMER_OFFSETS) return this.groups;
-    return topic === InternalTopic.TRANSACTION_STATE ? this.transactions : undefined;
+    switch (topic) {
+      case InternalTopic.CONSUMER_OFFSETS:
+        return this.groups;
+      case InternalTopic.TRANSACTION_STATE:
+        return this.transactions;
+      case InternalTopic.SHARE_GROUP_STATE:
+        return this.shareCoordinator;
+      default:
+        return undefined;
+    }
   }
 
   private isEligible(replicaId: number, brokerEpoch: number): boolean {

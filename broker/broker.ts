@@ -17,6 +17,8 @@ import type { PartitionTable } from "./partition/partition-table.ts";
 import type { ControllerPort } from "./ports.ts";
 import type { ProducerIds } from "./producer-ids.ts";
 import type { ReplicationQuota } from "./quotas/replication-quota.ts";
+import type { ShareCoordinator } from "./share-state/share-coordinator.ts";
+import type { SharePersister } from "./share-state/share-persister.ts";
 import type { MarkerWriter } from "./transactions/marker-writer.ts";
 import type { TransactionCoordinator } from "./transactions/transaction-coordinator.ts";
 import type { TransactionVerifier } from "./transactions/transaction-verifier.ts";
@@ -58,6 +60,10 @@ export interface Broker {
   readonly producerIds: ProducerIds;
   readonly groups: GroupCoordinator;
   readonly transactions: TransactionCoordinator;
+  /** Keeps the state of the share partitions that are this broker's to keep. */
+  readonly shareCoordinator: ShareCoordinator;
+  /** Asks whichever broker keeps the state of a share partition. */
+  readonly sharePersister: SharePersister;
   /** Ends transactions in the partitions led here. */
   readonly markerWriter: MarkerWriter;
   /** Asks coordinators about transactions that come to partitions led here. */

@@ -37,6 +37,13 @@ import { Produce } from "../../protocol/messages/produce.ts";
 import { DescribeQuorum } from "../../protocol/messages/quorum.ts";
 import { AlterPartitionReassignments, ListPartitionReassignments } from "../../protocol/messages/reassignments.ts";
 import { SaslAuthenticate, SaslHandshake } from "../../protocol/messages/sasl.ts";
+import {
+  DeleteShareGroupState,
+  InitializeShareGroupState,
+  ReadShareGroupState,
+  ReadShareGroupStateSummary,
+  WriteShareGroupState,
+} from "../../protocol/messages/share-state.ts";
 import { CreatePartitions, CreateTopics, DeleteTopics } from "../../protocol/messages/topics.ts";
 import {
   AddOffsetsToTxn,
@@ -72,6 +79,13 @@ import { handleDescribeLogDirs } from "./log-dirs.ts";
 import { handleMetadata } from "./metadata.ts";
 import { handleOffsetForLeaderEpoch } from "./offset-for-leader-epoch.ts";
 import { handleProduce } from "./produce.ts";
+import {
+  handleDeleteShareGroupState,
+  handleInitializeShareGroupState,
+  handleReadShareGroupState,
+  handleReadShareGroupStateSummary,
+  handleWriteShareGroupState,
+} from "./share-state.ts";
 import {
   handleAddOffsetsToTxn,
   handleAddPartitionsToTxn,
@@ -149,4 +163,9 @@ export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
   serve(ConsumerGroupHeartbeat, handleConsumerGroupHeartbeat),
   serve(ConsumerGroupDescribe, handleConsumerGroupDescribe),
   serve(DescribeTopicPartitions, handleDescribeTopicPartitions),
+  serve(InitializeShareGroupState, handleInitializeShareGroupState),
+  serve(ReadShareGroupState, handleReadShareGroupState),
+  serve(WriteShareGroupState, handleWriteShareGroupState),
+  serve(DeleteShareGroupState, handleDeleteShareGroupState),
+  serve(ReadShareGroupStateSummary, handleReadShareGroupStateSummary),
 ]);

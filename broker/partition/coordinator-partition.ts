@@ -46,6 +46,13 @@ export class CoordinatorPartition implements CoordinatorLog {
     return log.read(offset, { maxBytes, upToOffset: log.logEndOffset, minOneBatch: true, abortedTransactions: false });
   }
 
+  deleteRecordsBefore(offset: number): void {
+    const { log, isLeader } = this.partition;
+    if (isLeader && !log.offline && offset > log.logStartOffset) {
+      log.raiseLogStartOffset(Math.min(offset, log.highWatermark));
+    }
+  }
+
   onHighWatermark(listener: () => void): () => void {
     const watcher: Watcher = {
       tryComplete: () => {

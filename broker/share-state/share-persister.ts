@@ -5,7 +5,7 @@
  * Owns: the words. PeerSharePersister asks the share coordinator of each share partition, wherever that is.
  *
  * Every call is answered, with NONE or why not: FENCED_STATE_EPOCH (another incarnation of the group's offsets), FENCED_LEADER_EPOCH
- * (another leader has read or written since), UNKNOWN_TOPIC_OR_PARTITION (the topic is gone, or nothing was initialized), or
+ * (another leader has read since), UNKNOWN_TOPIC_OR_PARTITION (the topic is gone), INVALID_REQUEST (nothing was initialized), or
  * COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, NETWORK_EXCEPTION once trying again has been given up.
  * A write that was given up may have been stored.
  */
@@ -50,7 +50,10 @@ export interface InitialShareState {
   readonly startOffset: number;
 }
 
-/** A change of state: batches take the place of what was known of their offsets. */
+/**
+ * A change of state. Where a batch lies over what is known already, the higher delivery count is kept; of equal ones, the higher
+ * state.
+ */
 export interface ShareStateChange {
   readonly stateEpoch: number;
   readonly leaderEpoch: number;

@@ -31,6 +31,8 @@ export interface CoordinatorLog {
    * @throws KafkaError OFFSET_OUT_OF_RANGE, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR.
    */
   read(offset: number, maxBytes: number): LogRead | Promise<LogRead>;
+  /** Forgets what lies before the offset, which is committed, as DeleteRecords does; nothing when there is no leader here any more. */
+  deleteRecordsBefore(offset: number): void;
   /** Calls back after the high watermark moved; more often does no harm. Returns what ends it. */
   onHighWatermark(listener: () => void): () => void;
 }

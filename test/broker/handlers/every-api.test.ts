@@ -26,6 +26,7 @@ beforeAll(async () => {
   plane = await startDataPlane({ configs: new Map([["group.initial.rebalance.delay.ms", "0"]]) });
   topicId = await plane.createTopic(NAME);
   await plane.createTopic("__consumer_offsets");
+  await plane.createTopic("__share_group_state");
 });
 afterAll(() => plane[Symbol.asyncDispose]());
 

@@ -70,6 +70,10 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
     return this.slowReads ? Promise.resolve(read) : read;
   }
 
+  deleteRecordsBefore(offset: number): void {
+    this.logStartOffset = Math.max(this.logStartOffset, offset);
+  }
+
   onHighWatermark(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
