@@ -25,4 +25,20 @@ export const BUGBASE: readonly FormerFailure[] = [
     ...{ seed: "9039", invariant: "V3" },
     what: "the audit took what a deposed leader committed after an unclean election for a promise",
   },
+  {
+    ...{ seed: "40091", invariant: "V2" },
+    what: "the audit held against the leader what a deposed leader no longer knew of a producer",
+  },
+  {
+    ...{ seed: "40218", invariant: "V3" },
+    what: "the audit took what an unclean leader's short log lacks from where others had deleted, not from where it ends",
+  },
+  {
+    ...{ seed: "40357", invariant: "V3" },
+    what: "the audit took the loss of what a deposed leader committed from the committed end, not from where its successor differs",
+  },
+  {
+    ...{ seed: "20004", invariant: "V9" },
+    what: "an administrator's late request deleted, by its name, the topic that was made anew, and another waited for it for ever",
+  },
 ];

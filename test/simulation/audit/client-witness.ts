@@ -61,10 +61,17 @@ export class ClientWitness implements ProducerWitness, ConsumerWitness {
     );
   }
 
-  sequenceBroken(batch: SentBatch): void {
+  leaderEpochAt(node: number, { topicId, partition }: SentBatch): number | undefined {
+    const image = this.auditor.of(topicId, partition)?.image;
+    return image?.leader === node ? image.leaderEpoch : undefined;
+  }
+
+  /** V2: whoever leads from the question to the answer has every batch that was acknowledged; who was deposed does not know the last. */
+  sequenceBroken(batch: SentBatch, node: number, ledIn: number | undefined): void {
     const audit = this.auditor.of(batch.topicId, batch.partition);
-    this.met("sequence broken");
-    if (audit === undefined || audit.wasUnclean) return;
+    const leads = ledIn !== undefined && this.leaderEpochAt(node, batch) === ledIn;
+    this.met(leads ? "sequence broken" : "sequence broken by a deposed leader");
+    if (audit === undefined || audit.wasUnclean || !leads) return;
     this.failures.push(new Violation("V2", `${audit.name}: the leader has lost the sequence of ${batch.producer}`));
   }
 

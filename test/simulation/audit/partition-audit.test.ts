@@ -46,3 +46,56 @@ test("what a deposed leader commits after an unclean election is a loss, whateve
 test("V3: after a clean election a deposed leader commits nothing that its successor does not have", () => {
   expect(() => deposedLeaderCommits({ allowsUnclean: false })).toThrow("deposed, commits 1..1 of epoch 0");
 });
+
+/** As above, but the new leader has committed as much before the deposed one goes on. */
+function deposedLeaderCommitsLess({ allowsUnclean }: { allowsUnclean: boolean }): PartitionAudit {
+  const promise = { minInSyncReplicas: 1, allowsUnclean };
+  const audit = new PartitionAudit("t", "id", 0);
+  audit.changed(partitionImage(0, [1, 2, 3]), promise);
+  audit.looked(replica(1, [batch(0, 0)], 1), 0, false);
+  const elected = partitionImage(0, [1, 2, 3], { leader: 2, leaderEpoch: 1, partitionEpoch: 1, inSyncReplicas: [2] });
+  audit.changed({ ...elected, leaderRecoveryState: allowsUnclean ? 1 : 0 }, promise);
+  const successor = replica(2, [batch(0, 0), batch(1, 1), batch(2, 1)], 3);
+  audit.shadows.set(2, successor);
+  audit.looked(successor, 1, false);
+  audit.looked(replica(1, [batch(0, 0), batch(1, 0)], 2), 0, false);
+  return audit;
+}
+
+test("what a deposed leader takes for committed is lost from where its successor has something else", () => {
+  const audit = deposedLeaderCommitsLess({ allowsUnclean: true });
+  expect([audit.committedEnd, audit.committed.map(({ leaderEpoch }) => leaderEpoch)]).toEqual([3, [0, 1, 1]]);
+  expect(audit.losses.map(({ fromOffset }) => fromOffset)).toEqual([1]);
+});
+
+test("V3: a deposed leader takes nothing for committed where its cleanly elected successor has committed something else", () => {
+  expect(() => deposedLeaderCommitsLess({ allowsUnclean: false })).toThrow("deposed, commits 1..1 of epoch 0");
+});
+
+/** The first two of three records are deleted on all but a replica that is away; it has one record and is elected. */
+function shortLogIsElected({ allowsUnclean }: { allowsUnclean: boolean }): PartitionAudit {
+  const promise = { minInSyncReplicas: 1, allowsUnclean };
+  const audit = new PartitionAudit("t", "id", 0);
+  audit.changed(partitionImage(0, [1, 2, 3]), promise);
+  const trimmed = replica(1, [batch(0, 0), batch(1, 0), batch(2, 0)], 3);
+  audit.looked(trimmed, 0, false);
+  audit.looked(Object.assign(trimmed, { startOffset: 2 }), 0, false);
+  const elected = partitionImage(0, [1, 2, 3], { leader: 2, leaderEpoch: 1, partitionEpoch: 1, inSyncReplicas: [2] });
+  audit.changed({ ...elected, leaderRecoveryState: 1 }, promise);
+  const short = replica(2, [batch(0, 0)], 1);
+  audit.shadows.set(2, short);
+  audit.looked(short, 1, false);
+  audit.looked(Object.assign(short, { batches: [batch(0, 0), batch(1, 1)], endOffset: 2, highWatermark: 2 }), 1, false);
+  return audit;
+}
+
+test("an unclean leader whose log ends before what was deleted brings back what it has, and goes on from there", () => {
+  const audit = shortLogIsElected({ allowsUnclean: true });
+  expect([audit.startOffset, audit.committedEnd]).toEqual([0, 2]);
+  expect(audit.committed.map(({ leaderEpoch }) => leaderEpoch)).toEqual([0, 1]);
+  expect(audit.losses.map(({ fromOffset }) => fromOffset)).toEqual([1]);
+});
+
+test("V3: no leader's log ends before what was deleted where unclean elections are not allowed", () => {
+  expect(() => shortLogIsElected({ allowsUnclean: false })).toThrow("leads epoch 1 without");
+});

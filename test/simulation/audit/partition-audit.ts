@@ -105,7 +105,10 @@ export class PartitionAudit {
         `${this.name} on ${nodeId}: high watermark ${highWatermark} past end ${shadow.endOffset}`,
       );
     }
-    if (leaderEpoch !== undefined && highWatermark > this.committedEnd) this.commit(shadow, highWatermark, leaderEpoch);
+    if (leaderEpoch !== undefined) {
+      const isTrue = leaderEpoch >= this.newestEpoch || this.isWithSuccessor(shadow, leaderEpoch);
+      if (isTrue && highWatermark > this.committedEnd) this.commit(shadow);
+    }
     this.compare(shadow, Math.min(highWatermark, this.committedEnd));
     if (leaderEpoch !== undefined) this.startOffset = Math.max(this.startOffset, shadow.startOffset);
     if (this.lossy.size > 0 && this.lossy.has(nodeId) && this.holdsAll(shadow)) this.lossy.delete(nodeId);
@@ -180,7 +183,7 @@ export class PartitionAudit {
     // It hears only now that it was to lead, and another leads already: what that one committed it need not have.
     const isLate = this.image !== undefined && leaderEpoch < this.image.leaderEpoch;
     if (isLate || this.holdsAll(shadow)) return;
-    const end = this.checkedTo.get(nodeId) ?? this.startOffset;
+    const end = this.endOfSame(shadow);
     if (!this.mayLose(leaderEpoch)) {
       throw new Violation(
         "V3",
@@ -189,6 +192,16 @@ export class PartitionAudit {
       );
     }
     this.lose(end);
+  }
+
+  /** How far a new leader has what is committed: from where its own log begins, which may be before what others have deleted. */
+  private endOfSame(shadow: ReplicaShadow): number {
+    if (shadow.endOffset < this.startOffset) {
+      this.startOffset = Math.min(this.startOffset, shadow.startOffset);
+      this.checkedTo.delete(shadow.nodeId);
+      this.compare(shadow, this.committedEnd, false);
+    }
+    return this.checkedTo.get(shadow.nodeId) ?? this.startOffset;
   }
 
   /** The elections of epochs since the last leader that was seen: one of them may have been unclean. */
@@ -203,8 +216,7 @@ export class PartitionAudit {
   }
 
   private lose(fromOffset: number): void {
-    this.losses.push({ fromOffset, atMs: this.nowMs() });
-    this.wasUnclean = true;
+    this.noteLoss(fromOffset);
     this.committed.length = indexOfOffset(this.committed, fromOffset);
     this.committedEnd = fromOffset;
     for (const [id, to] of this.checkedTo) this.checkedTo.set(id, Math.min(to, fromOffset));
@@ -212,28 +224,42 @@ export class PartitionAudit {
     for (const batch of this.committed) this.noteSequence(batch, false);
   }
 
+  private noteLoss(fromOffset: number): void {
+    this.losses.push({ fromOffset, atMs: this.nowMs() });
+    this.wasUnclean = true;
+  }
+
   nowMs: () => number = () => 0;
 
-  private commit(shadow: ReplicaShadow, highWatermark: number, leaderEpoch: number): void {
-    const isDeposed = leaderEpoch < this.newestEpoch;
-    // After an unclean election a deposed leader may go on believing for a while.
-    if (isDeposed && this.wasUnclean) return;
-    if (isDeposed) {
-      const successor = this.shadows.get(this.leaders.get(this.newestEpoch) ?? -1);
-      for (const batch of shadow.between(Math.max(this.committedEnd, this.startOffset), highWatermark)) {
-        const there = successor?.at(batch.baseOffset);
-        if (there !== undefined && isSameBatch(there, batch)) continue;
-        // Clients may be told that it is committed, and lose it by the election that was.
-        if (this.mayLose(this.newestEpoch)) {
-          this.lose(this.committedEnd);
-          return;
-        }
-        throw new Violation(
-          "V3",
-          `${this.name}: ${shadow.nodeId}, deposed, commits ${describeBatch(batch)} where ${describeBatch(there)} is`,
-        );
+  /**
+   * A leader that has not heard yet that another leads goes on: what it takes for committed is what the other has, unless that one's
+   * election, or one between, was unclean. Then clients may be told that it is committed, and it is lost already.
+   */
+  private isWithSuccessor(shadow: ReplicaShadow, leaderEpoch: number): boolean {
+    const successor = this.shadows.get(this.leaders.get(this.newestEpoch) ?? -1);
+    const from = Math.max(this.checkedTo.get(shadow.nodeId) ?? 0, shadow.startOffset, this.startOffset);
+    for (const batch of shadow.between(from, shadow.highWatermark)) {
+      const there = this.committedAt(batch.baseOffset) ?? successor?.at(batch.baseOffset);
+      if (there !== undefined && isSameBatch(there, batch)) continue;
+      if (this.wasUncleanSince(leaderEpoch)) {
+        if (this.losses.every(({ fromOffset }) => fromOffset > batch.baseOffset)) this.noteLoss(batch.baseOffset);
+        return false;
       }
+      throw new Violation(
+        "V3",
+        `${this.name}: ${shadow.nodeId}, deposed, commits ${describeBatch(batch)} where ${describeBatch(there)} is`,
+      );
     }
+    return true;
+  }
+
+  private wasUncleanSince(leaderEpoch: number): boolean {
+    if (this.lossIsExcused) return true;
+    return this.promise.allowsUnclean && [...this.uncleanEpochs].some((epoch) => epoch > leaderEpoch);
+  }
+
+  private commit(shadow: ReplicaShadow): void {
+    const { highWatermark } = shadow;
     const from = Math.max(this.committedEnd, shadow.startOffset);
     for (const batch of shadow.between(from, highWatermark)) {
       if (batch.lastOffset < this.committedEnd) continue;

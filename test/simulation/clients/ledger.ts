@@ -27,6 +27,8 @@ export class Ledger {
   readonly acknowledgements: Acknowledgement[] = [];
   /** Every value sent, with the batch it is in. */
   readonly sent = new Map<string, SentBatch>();
+  /** Values sent again in a new producer epoch while it was not known what had become of them: they may be there twice (KIP-360). */
+  readonly anew = new Set<string>();
   ackedRecords = 0;
   /** Idempotent retries that were answered with the offset of the first. */
   readRecords = 0;
@@ -35,6 +37,10 @@ export class Ledger {
 
   batchMade(batch: SentBatch): void {
     for (const value of batch.values) this.sent.set(value, batch);
+  }
+
+  sentAnew(values: readonly string[]): void {
+    for (const value of values) this.anew.add(value);
   }
 
   /** @param baseOffset of the first record; -1 when the broker could not say. */

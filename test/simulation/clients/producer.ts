@@ -35,8 +35,10 @@ export interface ProducerOptions {
 export interface ProducerWitness {
   readonly ledger: Ledger;
   acknowledged(batch: SentBatch, baseOffset: number, sequence: ProducerSequence | undefined): void;
-  /** The leader does not have what it acknowledged to this producer before. */
-  sequenceBroken(batch: SentBatch): void;
+  /** The epoch in which the node leads the batch's partition now; undefined when it does not. */
+  leaderEpochAt(node: number, batch: SentBatch): number | undefined;
+  /** A node does not have what was acknowledged to this producer before. @param ledIn the epoch it led in when it was asked. */
+  sequenceBroken(batch: SentBatch, node: number, ledIn: number | undefined): void;
   /** An answer that no fault excuses. */
   unexpected(error: Error): void;
   topicIsDeleted(topicId: string): boolean;
@@ -56,6 +58,9 @@ interface Batch extends SentBatch {
   tries: number;
   /** Among the batches of its partition, in the order in which they were first sent. */
   place: number;
+  /** Whom it was sent to last, and in which epoch that node led then. */
+  node: number;
+  ledIn: number | undefined;
 }
 
 interface PartitionQueue {
@@ -175,7 +180,7 @@ export class Producer {
     const values = Array.from({ length: count }, () => `${name}:${this.made++}`.padEnd(valueBytes, "."));
     const timestamps = values.map(() => clock.wallMs());
     const sent = { producer: name, topic: topic.name, topicId: topic.id, partition, values, acks, idempotent };
-    const batch: Batch = { ...sent, sequence: undefined, timestamps, bytes: NO_BYTES, tries: 0, place: -1 };
+    const batch: Batch = { ...sent, sequence: undefined, timestamps, ...UNSENT };
     this.witness.ledger.batchMade(batch);
     queue.waiting.push(batch);
     this.pump();
@@ -256,6 +261,8 @@ export class Producer {
       const batch = queue.waiting.shift() as Batch;
       this.encode(queue, batch);
       if (batch.tries++ === 0) batch.place = queue.nextPlace++;
+      batch.node = broker;
+      batch.ledIn = this.witness.leaderEpochAt(broker, batch);
       queue.inFlight.push(batch);
       const { topic, partition } = queue;
       let data = topicData.find(({ topicId }) => topicId === topic.id);
@@ -368,7 +375,7 @@ export class Producer {
   private outOfOrder(queue: PartitionQueue, batch: Batch): void {
     const { sequence } = batch;
     if (sequence !== undefined && sequence.baseSequence === queue.expectedSequence && queue.inFlight[0] === batch) {
-      this.witness.sequenceBroken(batch);
+      this.witness.sequenceBroken(batch, batch.node, batch.ledIn);
       this.startAnew(queue);
       return;
     }
@@ -377,15 +384,16 @@ export class Producer {
 
   /**
    * KIP-360: the epoch goes up by one. The partition that lost its sequence begins anew with what is in flight; the others do once
-   * nothing of theirs is, or what was acknowledged unheard would come twice.
+   * nothing of theirs is, or what was acknowledged unheard would come twice. Here it does: the new epoch knows nothing of the old one.
    */
   private startAnew(queue: PartitionQueue): void {
     this.producerEpoch = Math.max(this.producerEpoch, queue.producerEpoch) + 1;
     const again = [...queue.inFlight, ...queue.waiting];
+    for (const { tries, values } of again) if (tries > 0) this.witness.ledger.sentAnew(values);
     // Answers to what is in flight are for batches that are none of ours any more.
     queue.inFlight.length = 0;
     Object.assign(queue, { producerEpoch: this.producerEpoch, nextSequence: 0, expectedSequence: 0 });
-    queue.waiting = again.map((batch) => ({ ...batch, sequence: undefined, bytes: NO_BYTES, tries: 0 }));
+    queue.waiting = again.map((batch) => ({ ...batch, sequence: undefined, ...UNSENT }));
     this.pumpIn(this.client.settings.retryBackoffMs);
   }
 
@@ -433,6 +441,7 @@ function placeOfFirst({ inFlight, nextPlace }: PartitionQueue): number {
 }
 
 const NO_BYTES = Buffer.alloc(0);
+const UNSENT = { bytes: NO_BYTES, tries: 0, place: -1, node: -1, ledIn: undefined };
 
 function keyOf(topic: string, partition: number): string {
   return `${partition}:${topic}`;

@@ -10,7 +10,6 @@ import { IncrementalAlterConfigs } from "../../../protocol/messages/configs.ts";
 import { DeleteRecords } from "../../../protocol/messages/delete-records.ts";
 import { AlterPartitionReassignments } from "../../../protocol/messages/reassignments.ts";
 import { CreateTopics, DeleteTopics } from "../../../protocol/messages/topics.ts";
-import { ZERO_UUID } from "../../../protocol/uuid.ts";
 import type { Auditor } from "../audit/auditor.ts";
 import type { Admin } from "../clients/admin.ts";
 import type { TopicPlan } from "./plan.ts";
@@ -82,7 +81,8 @@ export class Operator {
     return this.begin(async () => {
       const id = this.cluster.running.image.topics.get(plan.name)?.id;
       if (id === undefined) return;
-      const topics = [{ name: plan.name, topicId: ZERO_UUID }];
+      // By its id: a try that comes late finds nothing, where by its name it would delete the topic that was made anew.
+      const topics = [{ name: null, topicId: id }];
       await this.admin.ask(DeleteTopics, 6, { topics, timeoutMs: TIMEOUT_MS }, () => this.auditor.isDeleted(id));
       await this.create([plan]);
     });
