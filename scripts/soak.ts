@@ -7,15 +7,16 @@
  */
 import { scriptOptions } from "./script-options.ts";
 import { clientNamed } from "./soak/clients.ts";
+import type { MemoryReading } from "./soak/memory-watch.ts";
 import { runSoak, type SoakResult } from "./soak/run-soak.ts";
 
-/** Memory in the end, against that after a minute. */
+/** Memory in the last minute, against that in the second. */
 const MAX_GROWTH = 1.1;
 /** A soak that kills less often shows too little. */
 const MAX_SECONDS_PER_KILL = 10;
 
 function report(result: SoakResult): string[] {
-  const { verdict, kills, misfortunes, memoryBytes, gapsMs, movesMs, seconds } = result;
+  const { verdict, kills, misfortunes, memory, gapsMs, movesMs, seconds } = result;
   const spread = (values: readonly number[]): string => {
     if (values.length === 0) return "none";
     const sorted = [...values].sort((a, b) => a - b);
@@ -30,19 +31,19 @@ function report(result: SoakResult): string[] {
     `misplaced    ${verdict.misplaced}   (read at another offset than the one acknowledged)`,
     `kills        ${kills.length}   of them ${kills.filter(({ powerLoss }) => powerLoss).length} with the power`,
     `pauses, cuts ${misfortunes.filter((what) => what === "pause").length}, ${misfortunes.filter((what) => what !== "pause").length}`,
-    ...(memoryBytes === undefined
+    ...(memory === undefined
       ? []
-      : [
-          `memory       ${megabytes(memoryBytes.settled)} MB after a minute, ${megabytes(memoryBytes.end)} MB in the end`,
-        ]),
+      : [`memory       ${held(memory.settled)} in the second minute, ${held(memory.end)} in the last`]),
     `leader moved ${spread(movesMs)} after the kill`,
     `gaps         ${spread(gapsMs)} between acknowledgements of a partition whose leader was killed`,
   ];
 }
 
-const megabytes = (bytes: number): number => Math.round(bytes / 1e6);
+const all = ({ nodes, parent }: MemoryReading): number => nodes + parent;
+const held = (reading: MemoryReading): string =>
+  `${Math.round(all(reading) / 1e6)} MB (${Math.round(reading.parent / 1e6)} of it above the nodes)`;
 
-function whatFailed({ verdict, kills, misfortunes, memoryBytes, seconds, complaints }: SoakResult): string[] {
+function whatFailed({ verdict, kills, misfortunes, memory, seconds, complaints }: SoakResult): string[] {
   const failures = [...complaints];
   for (const name of ["lost", "doubled", "reordered", "misplaced"] as const) {
     if (verdict[name] > 0) failures.push(`${verdict[name]} ${name}: ${verdict.examples[name].join(" ")}`);
@@ -51,7 +52,7 @@ function whatFailed({ verdict, kills, misfortunes, memoryBytes, seconds, complai
   const mishaps = kills.length + misfortunes.length;
   if (kills.length === 0 || mishaps * MAX_SECONDS_PER_KILL < Math.floor(seconds))
     failures.push("fewer than one in 10 s");
-  if (memoryBytes !== undefined && memoryBytes.end > memoryBytes.settled * MAX_GROWTH) failures.push("memory grows");
+  if (memory !== undefined && all(memory.end) > all(memory.settled) * MAX_GROWTH) failures.push("memory grows");
   return failures;
 }
 

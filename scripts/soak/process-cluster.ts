@@ -73,7 +73,10 @@ export async function clusterOfProcesses(settings: Readonly<Record<string, strin
     heal: async () => {
       await control.do("POST", "/network/heal");
     },
-    memoryBytes: () => [...processIds, command.process.pid ?? 0].reduce((sum, pid) => sum + residentBytes(pid), 0),
+    memory: () => ({
+      nodes: [...processIds].reduce((sum, pid) => sum + residentBytes(pid), 0),
+      parent: residentBytes(command.process.pid ?? 0),
+    }),
     end: async () => {
       command.process.kill("SIGTERM");
       const { exitCode } = await command.ended;

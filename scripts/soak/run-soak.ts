@@ -11,6 +11,7 @@ import { SeededRandom } from "../../test/support/seeded-random.ts";
 import { WireClient } from "../../test/support/wire-client.ts";
 import type { SoakClient } from "./clients.ts";
 import { Ledger, type Verdict } from "./ledger.ts";
+import { type MemoryGrowth, MemoryWatch } from "./memory-watch.ts";
 import { type Misfortune, misfortune } from "./misfortunes.ts";
 import { clusterOfProcesses } from "./process-cluster.ts";
 import { readBack } from "./read-back.ts";
@@ -22,8 +23,6 @@ const END_TIMEOUT_MS = 90_000;
 const IN_SYNC_TIMEOUT_MS = 30_000;
 /** One kill in so many takes the power too. */
 const POWER_LOSS_IN = 4;
-/** What nodes hold is compared with what they held by then, when all have begun. */
-const SETTLED_MS = 60_000;
 /** With pauses and cuts in it: deadlines that a soak can wait for. */
 const SETTINGS: Readonly<Record<string, string>> = {
   "broker.session.timeout.ms": "3000",
@@ -55,8 +54,8 @@ export interface SoakResult {
   readonly kills: readonly Kill[];
   /** Pauses and cuts. */
   readonly misfortunes: readonly Misfortune[];
-  /** What the nodes held after a minute, and in the end; undefined where it was not measured. */
-  readonly memoryBytes: { readonly settled: number; readonly end: number } | undefined;
+  /** Undefined where it was not measured. */
+  readonly memory: MemoryGrowth | undefined;
   readonly verdict: Verdict;
   /** Longest time without acknowledgement, for each partition of each killed leader. */
   readonly gapsMs: readonly number[];
@@ -85,11 +84,13 @@ async function soak(cluster: SoakCluster, options: SoakOptions): Promise<SoakRes
   program.onLine((line) => ledger.take(line));
   await begun(ledger, program);
   const startedMs = performance.now();
-  let settled: number | undefined;
-  const happened = await mishaps(cluster, options, () => {
-    if (performance.now() - startedMs >= SETTLED_MS) settled ??= cluster.memoryBytes();
-    return performance.now() - startedMs < seconds * 1000;
-  });
+  const memory = new MemoryWatch();
+  const happened = await mishaps(
+    cluster,
+    options,
+    () => performance.now() - startedMs < seconds * 1000,
+    () => memory.take(performance.now() - startedMs, cluster.memory()),
+  );
   const { kills, misfortunes } = happened;
   const ranMs = performance.now() - startedMs;
   const endMs = Date.now();
@@ -98,7 +99,6 @@ async function soak(cluster: SoakCluster, options: SoakOptions): Promise<SoakRes
   const code = await program.ended(END_TIMEOUT_MS);
   if (code !== 0) complaints.push(`the client ended with ${code}: ${program.errors}`);
   await cluster.inSync(IN_SYNC_TIMEOUT_MS);
-  const end = cluster.memoryBytes();
   say("reading back");
   const addresses = await Promise.all((await cluster.leaders()).map((leader) => cluster.addressOf(leader)));
   const stored = await readBack(TOPIC, addresses);
@@ -107,7 +107,7 @@ async function soak(cluster: SoakCluster, options: SoakOptions): Promise<SoakRes
   );
   return {
     ...{ seconds: ranMs / 1000, kills, misfortunes, gapsMs, movesMs: cluster.movesMs },
-    memoryBytes: settled === undefined || end === undefined ? undefined : { settled, end },
+    memory: memory.growth,
     verdict: ledger.verdict(stored),
     complaints: [...complaints, ...ledger.complaints],
   };
@@ -128,6 +128,7 @@ async function mishaps(
   cluster: SoakCluster,
   options: SoakOptions,
   goesOn: () => boolean,
+  allInSync: () => void,
 ): Promise<Pick<SoakResult, "kills" | "misfortunes">> {
   const random = new SeededRandom(options.seed);
   const kills: Kill[] = [];
@@ -137,6 +138,7 @@ async function mishaps(
   let turn: number[] = [];
   while (goesOn()) {
     await cluster.inSync(IN_SYNC_TIMEOUT_MS);
+    allInSync();
     if (random.oneIn(2)) await electPreferredLeaders(cluster);
     await sleep(300 + random.below(1200));
     if (options.faults && random.oneIn(2)) {

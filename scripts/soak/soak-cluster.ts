@@ -2,6 +2,7 @@
  * What a soak needs of a cluster, wherever its nodes run; and the cluster whose nodes share this process.
  */
 import { type Cluster, startCluster } from "../../cluster/start-cluster.ts";
+import type { MemoryReading } from "./memory-watch.ts";
 
 export const NODES = 3;
 export const PARTITIONS = 6;
@@ -25,7 +26,7 @@ export interface SoakCluster {
   cut(a: number, b: number, oneWay: boolean): Promise<void>;
   heal(): Promise<void>;
   /** What the nodes hold; undefined where that says nothing, as their disks are in it. */
-  memoryBytes(): number | undefined;
+  memory(): MemoryReading | undefined;
   /** Ends it; returns what it left behind. */
   end(): Promise<readonly string[]>;
 }
@@ -54,7 +55,7 @@ export async function clusterInProcess(settings: Readonly<Record<string, string>
     resume: (node) => cluster.node(node).resume(),
     cut: async (a, b, oneWay) => cluster.network.cut(a, b, { oneWay }),
     heal: async () => cluster.network.heal(),
-    memoryBytes: () => undefined,
+    memory: () => undefined,
     end: async () => {
       await cluster[Symbol.asyncDispose]();
       return [];
