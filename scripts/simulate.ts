@@ -76,6 +76,7 @@ async function runMany(): Promise<boolean> {
     ? BUGBASE.map(({ seed }) => seed).values()
     : numbers(numberOf(given.from, "from"), numberOf(given.seeds, "seeds"));
   await runSeeds(seeds, {
+    kind: "plan",
     processes: numberOf(given.processes, "processes"),
     task: { twice: given.twice, ...(given.bug === undefined ? {} : { bug: given.bug }) },
     ended: (outcome) => {

@@ -5,39 +5,43 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { SeedAnswer, SeedTask } from "./seed-worker.ts";
+import type { SeedKind, SeedOutcomes, SeedTask } from "./seed-worker.ts";
 
-export interface SeedWorkersOptions {
+export interface SeedWorkersOptions<K extends SeedKind> {
+  readonly kind: K;
   readonly processes: number;
   readonly task: SeedTask["options"];
   /** Told of each seed in the order in which they end; false: no more seeds are begun. */
-  ended(outcome: SeedAnswer): boolean;
+  ended(outcome: SeedOutcomes[K]): boolean;
 }
 
 /** Where the young of a simulated world live: with a small place for them most die old, and are moved about for nothing. */
 const YOUNG_MB = 64;
 
-export async function runSeeds(seeds: Iterator<string>, options: SeedWorkersOptions): Promise<void> {
+export async function runSeeds<K extends SeedKind>(
+  seeds: Iterator<string>,
+  options: SeedWorkersOptions<K>,
+): Promise<void> {
   let goesOn = true;
   const next = (): string | undefined => {
     const { value, done } = seeds.next();
     return goesOn && done !== true ? value : undefined;
   };
-  const ended = (outcome: SeedAnswer): void => {
+  const ended = (outcome: SeedOutcomes[K]): void => {
     goesOn = options.ended(outcome) && goesOn;
   };
-  await Promise.all(Array.from({ length: options.processes }, () => work(next, ended, options.task)));
+  await Promise.all(Array.from({ length: options.processes }, () => work(next, ended, options)));
 }
 
-async function work(
+async function work<K extends SeedKind>(
   next: () => string | undefined,
-  ended: (outcome: SeedAnswer) => void,
-  task: SeedTask["options"],
+  ended: (outcome: SeedOutcomes[K]) => void,
+  { kind, task }: SeedWorkersOptions<K>,
 ): Promise<void> {
   let child: ChildProcess | undefined;
   for (let seed = next(); seed !== undefined; seed = next()) {
     child ??= start();
-    const outcome = await ask(child, { seed, options: task });
+    const outcome = await ask<K>(child, { kind, seed, options: task });
     if (!child.connected) child = undefined;
     ended(outcome);
   }
@@ -49,15 +53,15 @@ function start(): ChildProcess {
   return fork(path, { execArgv: [...process.execArgv, `--max-semi-space-size=${YOUNG_MB}`] });
 }
 
-function ask(child: ChildProcess, task: SeedTask): Promise<SeedAnswer> {
+function ask<K extends SeedKind>(child: ChildProcess, task: SeedTask): Promise<SeedOutcomes[K]> {
   return new Promise((resolve) => {
-    const settle = (outcome: SeedAnswer): void => {
+    const settle = (outcome: SeedOutcomes[K]): void => {
       child.off("message", settle).off("exit", died);
       resolve(outcome);
     };
     const died = (code: number | null, signal: string | null): void => {
       const failure = `the process that ran it ended with ${signal ?? code}`;
-      settle({ seed: task.seed, failure, result: undefined });
+      settle({ seed: task.seed, failure, result: undefined } as SeedOutcomes[K]);
     };
     child.on("message", settle).on("exit", died);
     child.send(task);

@@ -41,6 +41,8 @@ export class Auditor {
   readonly counts: ReplicaCounts = {
     ...{ elections: 0, uncleanElections: 0, shrinks: 0, expansions: 0, truncations: 0, logsOpened: 0, dirtyLosses: 0 },
   };
+  /** Told of each leader whose log or marks moved, when its audit has taken that in. */
+  onLeader: ((audit: PartitionAudit, partition: Partition) => void) | undefined;
   private readonly cluster: SimulatedCluster;
   private readonly looks = new Map<number, Map<Partition, Look>>();
   private readonly ids = new Map<string, number>();
@@ -178,6 +180,7 @@ export class Auditor {
     if (what === "opened") this.opened(audit, shadow, endBefore);
     if (what === "truncated") this.counts.truncations++;
     audit.looked(shadow, leaderEpoch, what === "truncated");
+    if (leaderEpoch !== undefined) this.onLeader?.(audit, partition);
     this.touched.add(audit);
   }
 

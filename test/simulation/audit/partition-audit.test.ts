@@ -10,7 +10,16 @@ import type { StoredBatch } from "./stored-batch.ts";
 function batch(offset: number, leaderEpoch: number): StoredBatch {
   const ofNoProducer = { producerId: -1, producerEpoch: -1, baseSequence: -1 };
   return {
-    ...{ baseOffset: offset, lastOffset: offset, leaderEpoch, crc: offset, isControl: false, maxTimestamp: 0 },
+    ...{
+      baseOffset: offset,
+      lastOffset: offset,
+      leaderEpoch,
+      crc: offset,
+      isControl: false,
+      isTransactional: false,
+      marker: undefined,
+      maxTimestamp: 0,
+    },
     ...ofNoProducer,
   };
 }

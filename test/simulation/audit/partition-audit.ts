@@ -276,7 +276,8 @@ export class PartitionAudit {
   /** V2, V7: an idempotent producer's batches are there once, in order, without a gap. */
   private noteSequence(batch: StoredBatch, checks: boolean): void {
     const { producerId, producerEpoch, baseSequence } = batch;
-    if (producerId < 0 || batch.isControl) return;
+    // Coordinators write into transactions without counting.
+    if (producerId < 0 || batch.isControl || this.topic.startsWith("__")) return;
     const key = `${producerId}/${producerEpoch}`;
     const expected = this.producers.get(key);
     if (checks && !this.wasUnclean && baseSequence !== (expected ?? 0)) {

@@ -1,5 +1,7 @@
 /** A batch of a log, by what tells it from every other: the checks compare these, not bytes. */
+import { ControlRecordType, controlRecordType } from "../../../protocol/records/control-record.ts";
 import type { RecordBatch } from "../../../protocol/records/record-batch.ts";
+import { RecordIterator } from "../../../protocol/records/record-iterator.ts";
 
 export interface StoredBatch {
   readonly baseOffset: number;
@@ -11,6 +13,9 @@ export interface StoredBatch {
   readonly producerEpoch: number;
   readonly baseSequence: number;
   readonly isControl: boolean;
+  readonly isTransactional: boolean;
+  /** Whether it ends a transaction, and how; undefined for any other batch. */
+  readonly marker: "commit" | "abort" | undefined;
   readonly maxTimestamp: number;
 }
 
@@ -24,8 +29,19 @@ export function storedBatch(batch: RecordBatch): StoredBatch {
     producerEpoch: batch.producerEpoch,
     baseSequence: batch.baseSequence,
     isControl: batch.isControl,
+    isTransactional: batch.isTransactional,
+    marker: batch.isControl ? markerOf(batch) : undefined,
     maxTimestamp: batch.maxTimestamp,
   };
+}
+
+function markerOf(batch: RecordBatch): StoredBatch["marker"] {
+  for (const { key } of new RecordIterator(batch, batch.records)) {
+    const type = controlRecordType(key);
+    if (type === ControlRecordType.COMMIT) return "commit";
+    if (type === ControlRecordType.ABORT) return "abort";
+  }
+  return undefined;
 }
 
 export function isSameBatch(a: StoredBatch, b: StoredBatch): boolean {

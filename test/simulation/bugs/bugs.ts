@@ -1,14 +1,16 @@
-/** Every bug that can be put back, by name. */
+/** Every bug that can be put back, by name: in the runs of plans, and those that only runs with transactions can find. */
 import { CONTROLLER_BUGS } from "./controller-bugs.ts";
 import type { InjectedBug } from "./injected-bug.ts";
 import { REPLICATION_BUGS } from "./replication-bugs.ts";
 import { STORAGE_BUGS } from "./storage-bugs.ts";
+import { TRANSACTION_BUGS } from "./transaction-bugs.ts";
 
 export const BUGS: readonly InjectedBug[] = [...REPLICATION_BUGS, ...CONTROLLER_BUGS, ...STORAGE_BUGS];
 
 /** @throws Error that says which there are. */
 export function bugNamed(name: string): InjectedBug {
-  const bug = BUGS.find((one) => one.name === name);
-  if (bug === undefined) throw new Error(`no bug ${name}; there are ${BUGS.map((one) => one.name).join(", ")}`);
+  const all = [...BUGS, ...TRANSACTION_BUGS];
+  const bug = all.find((one) => one.name === name);
+  if (bug === undefined) throw new Error(`no bug ${name}; there are ${all.map((one) => one.name).join(", ")}`);
   return bug;
 }

@@ -40,6 +40,8 @@ export interface ReadMarks {
   readonly consumer: string;
   readonly highWatermark: number;
   readonly lastStableOffset: number;
+  /** The answer's list: the same for all batches of an answer; null when the broker gave none. */
+  readonly abortedTransactions: NonNullable<PartitionAnswer["abortedTransactions"]> | null;
   readonly position: number;
 }
 
@@ -327,6 +329,7 @@ export class Consumer {
         consumer: this.environment.name,
         highWatermark: answer.highWatermark,
         lastStableOffset: answer.lastStableOffset,
+        abortedTransactions: answer.abortedTransactions,
         position: position.offset,
       });
       // Any batch as likely as another, with no more than one kept.

@@ -1,154 +1,305 @@
 /**
- * One run of transactions on a simulated cluster under faults: the workload of test/history on virtual time, then everything is healed,
- * read to its end and judged.
+ * One run of transactions on a simulated cluster under faults: processes of test/history, bankers and copiers, then everything is
+ * healed, comes to rest, and is judged.
  *
- * Owns: which faults there are (no power cut: what is not synced is not promised), V20, and that a seed says all. Leaves to
- * checkHistory: what may be seen.
+ * Owns: the phases and their bounds. Leaves to TransactionAudit what must hold at every moment, to transactions-end.ts what must hold
+ * at the end, to checkHistory what the processes may have seen.
  */
 import { checkHistory, type Verdict } from "../../history/checker.ts";
 import type { Operation } from "../../history/history.ts";
 import { HISTORY_TOPIC } from "../../history/history-client.ts";
 import { type Counts, Worker } from "../../history/worker.ts";
 import { Auditor } from "../audit/auditor.ts";
+import { checkLogs } from "../audit/final-checks.ts";
 import { Violation } from "../audit/violation.ts";
 import { Admin } from "../clients/admin.ts";
 import type { ClientEnvironment } from "../clients/cluster-client.ts";
+import { Consumer } from "../clients/consumer.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { Simulation } from "../simulation.ts";
+import { whyNotConverged } from "../world/convergence.ts";
 import { FaultRunner } from "../world/fault-runner.ts";
-import { drawFaults, FAULT_KINDS } from "../world/faults.ts";
 import { Operator } from "../world/operator.ts";
-import { drawPlan, type TopicPlan } from "../world/plan.ts";
-import { SimulatedCluster } from "../world/simulated-cluster.ts";
+import { RunFailure } from "../world/run-plan.ts";
+import { SimulatedCluster, type SimulatedClusterOptions } from "../world/simulated-cluster.ts";
+import { BANK_TOPIC, Banker, type Transfer } from "./banker.ts";
+import { truthOf } from "./committed-truth.ts";
+import { Copier } from "./copier.ts";
+import { PatientClient } from "./patient-client.ts";
+import { ReadingWitness } from "./reading-witness.ts";
 import { SimulatedHistoryClient } from "./simulated-history-client.ts";
+import { TransactionAudit } from "./transaction-audit.ts";
+import { TransactionFaults } from "./transaction-faults.ts";
+import { checkBank, checkCopy, checkReader, type Reader, type Snapshot, whyNotQuiet } from "./transactions-end.ts";
+import type { ParticipantPlan, TransactionsPlan } from "./transactions-plan.ts";
 
 export interface TransactionsRun {
   readonly hash: string;
+  readonly events: number;
+  readonly simulatedMs: number;
   readonly verdict: Verdict;
   readonly counts: Counts;
+  readonly transfers: number;
+  readonly copies: number;
+  /** Ends of transactions in partitions. */
+  readonly ends: number;
+  /** Some partition lost what it was allowed to lose, and little was judged. */
+  readonly losses: number;
   readonly faults: Readonly<Record<string, number>>;
 }
 
-const KEYS = 3;
-const PROCESSES = 4;
-/** A transaction's timeout, the tick that looks for it, and a failover or two. */
-const QUIET_MS = 60_000;
-const LOOK_EVERY_MS = 500;
-/** What takes records away, and what is done to topics of a plan. */
-const NOT_HERE: ReadonlySet<string> = new Set([
-  "power",
-  "power-all",
-  "damage",
-  "config",
-  "trim",
-  "recreate",
-  "reassign",
-]);
+export interface TransactionsOptions {
+  readonly log?: SimulatedClusterOptions["log"];
+  /** Given the cluster before it starts: for injected bugs. */
+  readonly prepare?: (cluster: SimulatedCluster) => void;
+}
 
-/** @throws Violation, or what went wrong in a node. */
-export async function runTransactions(seed: string, durationMs = 30_000): Promise<TransactionsRun> {
-  const plan = drawPlan(seed, { unclean: false });
-  const simulation = new Simulation({ seed, latencyMs: plan.diskLatencyMs });
+/** For each thing that has to come to its end when nothing goes wrong any more: a transaction's timeout, and a failover or two. */
+const PATIENCE_MS = 90_000;
+const HEALED_LOAD_MS = 5000;
+const LOOK_EVERY_MS = 500;
+const SNAPSHOT_EVERY_MS = 400;
+/** A run has a few hundred thousand; one that never comes to rest has more. */
+const MAX_EVENTS = 5_000_000;
+
+/** @throws RunFailure. */
+export async function runTransactions(
+  plan: TransactionsPlan,
+  options: TransactionsOptions = {},
+): Promise<TransactionsRun> {
+  const simulation = new Simulation({ seed: plan.seed, latencyMs: plan.world.diskLatencyMs });
   const { scheduler } = simulation;
-  const { nodes, fastDetection, delays, habits } = plan;
-  const settings = {
-    ...plan.settings,
-    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
-  };
-  const cluster = new SimulatedCluster(simulation, { nodes, settings, fastDetection, delays, habits });
-  const auditor = new Auditor(cluster);
-  const clientNamed = (name: string): ClientEnvironment => {
+  try {
+    return await new Run(simulation, plan, options).run();
+  } catch (error) {
+    throw new RunFailure(error as Error, scheduler.nowMs, scheduler.eventCount);
+  }
+}
+
+class Run {
+  private readonly simulation: Simulation;
+  private readonly plan: TransactionsPlan;
+  private readonly cluster: SimulatedCluster;
+  private readonly auditor: Auditor;
+  private readonly transactions: TransactionAudit;
+  private readonly counts = { sends: 0, polls: 0, commits: 0, aborts: 0, errors: 0 };
+  private readonly history: Operation[] = [];
+  private readonly transfers: Transfer[] = [];
+  private readonly snapshots: Snapshot[] = [];
+  /** What copiers were told is committed of the input. */
+  private readonly copied = new Map<number, number>();
+  private values = 0;
+
+  constructor(simulation: Simulation, plan: TransactionsPlan, options: TransactionsOptions) {
+    this.simulation = simulation;
+    this.plan = plan;
+    const { nodes, fastDetection, delays, habits } = plan.world;
+    this.cluster = new SimulatedCluster(simulation, {
+      ...{ nodes, settings: plan.settings, fastDetection, delays, habits },
+      ...(options.log === undefined ? {} : { log: options.log }),
+    });
+    options.prepare?.(this.cluster);
+    this.auditor = new Auditor(this.cluster);
+    this.transactions = new TransactionAudit(this.auditor);
+    simulation.scheduler.always(() => {
+      if (simulation.scheduler.eventCount > MAX_EVENTS) throw new Violation("V9", `more than ${MAX_EVENTS} events`);
+    });
+  }
+
+  async run(): Promise<TransactionsRun> {
+    const { cluster, plan, auditor } = this;
+    const { scheduler } = this.simulation;
+    await scheduler.until(cluster.running.start());
+    const admin = new Admin(this.clientNamed("admin"));
+    const operator = new Operator(admin, cluster, auditor, plan.topics);
+    await scheduler.until(operator.createAll());
+    let writersStop = false;
+    let copiersStop = false;
+    const workers = plan.workers.map((one, process) => this.work(one, process, () => writersStop));
+    const bankers = plan.bankers.map((one) => this.bank(one, () => writersStop));
+    const copiers = plan.copiers.map((one) => this.copierOf(one));
+    const copying = Promise.all(copiers.map((copier) => copier.run(() => copiersStop)));
+    const writing = Promise.all([...workers, ...bankers.map(({ running }) => running)]);
+    for (const done of [writing, copying]) done.catch((error: unknown) => cluster.failures.push(error as Error));
+    const reader = this.reader("reader", true);
+    const readers = [reader, this.reader("uncommitted reader", false)];
+    this.takeSnapshots(reader);
+
+    const clients = [...plan.workers, ...plan.bankers, ...plan.copiers].map(({ name }) => name);
+    const faults = new FaultRunner(cluster, auditor, clients, operator);
+    const more = new TransactionFaults(
+      cluster,
+      auditor,
+      admin,
+      plan.topics.map(({ name }) => name),
+    );
+    const startMs = scheduler.nowMs;
+    faults.schedule(plan.faults.map((fault) => ({ ...fault, atMs: fault.atMs + startMs })));
+    more.schedule(plan.transactionFaults);
+    await scheduler.advance(plan.durationMs);
+    more.heal();
+    faults.heal();
+    await scheduler.advance(HEALED_LOAD_MS);
+
+    writersStop = true;
+    await this.within("the writers' end", writing);
+    await this.becomes(() => this.whyNotCopied(copiers));
+    copiersStop = true;
+    await this.within("the copiers' end", copying);
+    const consumers = () => readers.map(({ consumer }) => consumer);
+    await this.becomes(() => whyNotConverged(cluster, auditor, [], consumers()) ?? whyNotQuiet(cluster));
+    readers.push(this.reader("late reader", true));
+    await scheduler.advance(LOOK_EVERY_MS);
+    await this.becomes(() => whyNotConverged(cluster, auditor, [], consumers()));
+    auditor.lookAtAll();
+    const verdict = this.judge(reader, readers);
+    for (const { consumer } of readers) consumer.close();
+    admin.close();
+    const simulatedMs = scheduler.nowMs;
+    cluster.running.kill();
+    const sum = (all: readonly { readonly commits: number }[]) =>
+      all.reduce((total, { commits }) => total + commits, 0);
+    return {
+      ...{ hash: scheduler.hash, events: scheduler.eventCount, simulatedMs, verdict, counts: this.counts },
+      ...{ transfers: sum(bankers.map(({ banker }) => banker)), copies: sum(copiers), ends: this.transactions.ends },
+      losses: this.transactions.isOff ? 1 : 0,
+      faults: Object.fromEntries([...faults.counts, ...more.counts]),
+    };
+  }
+
+  private judge(reader: Reader, readers: readonly Reader[]): Verdict {
+    const { cluster, auditor, transactions, history, plan } = this;
+    const audits = [...auditor.partitions.values()].filter(({ topic }) => !topic.startsWith("__"));
+    for (const audit of audits) checkLogs(cluster, audit);
+    const polled = audits.flatMap(({ topic, topicId, index }) => {
+      if (topic !== HISTORY_TOPIC) return [];
+      const values = reader.witness.values.get(`${topicId}-${index}`) ?? [];
+      return values.map(({ offset, value }) => ({ key: index, offset, value: Number(value) }));
+    });
+    const steps = [{ kind: "poll", values: polled }] as const;
+    const { nowMs } = this.simulation.scheduler;
+    history.push({ process: -1, outcome: "ok", steps, repositioned: true, startedMs: nowMs, endedMs: nowMs });
+    const verdict = checkHistory(history, { polledToEnd: true });
+    if (transactions.isOff) {
+      if (plan.isDurable) throw new Violation("V3", "the power took what was on the disk");
+      return verdict;
+    }
+    const topics = plan.topics.map(({ name }) => name);
+    const truth = new Map(topics.map((name) => [name, truthOf(name, cluster, auditor, transactions)]));
+    for (const one of readers) checkReader(one, truth);
+    checkBank(truth, this.transfers, reader, this.snapshots);
+    checkCopy(truth);
+    const [broken] = verdict.failures;
+    if (broken === undefined) return verdict;
+    throw new Violation(broken.kind, `${broken.detail} (and ${verdict.failures.length - 1} more)`);
+  }
+
+  private clientNamed(name: string): ClientEnvironment {
+    const { cluster } = this;
     const { machine, host } = cluster.clientMachine(name);
     const { clock, random } = machine;
     return { name, clock, random, network: host, pool: cluster.pool, bootstrap: cluster.bootstrap };
-  };
-  await scheduler.until(cluster.running.start());
-  const operator = new Operator(new Admin(clientNamed("admin")), cluster, auditor, [topicPlan(nodes)]);
-  await scheduler.until(operator.createAll());
+  }
 
-  const counts = { sends: 0, polls: 0, commits: 0, aborts: 0, errors: 0 };
-  const history: Operation[] = [];
-  const record = (operation: Operation): void => void history.push(operation);
-  let values = 0;
-  let healed = false;
-  const draw = new SeededRandom(seed).split("transactions");
-  const names = Array.from({ length: PROCESSES }, (_, i) => `x${i}`);
-  const working = names.map((name, process) => {
-    const client = new SimulatedHistoryClient(clientNamed(name));
-    const nextValue = () => ++values;
-    const around = { keys: KEYS, nextValue, nowMs: () => scheduler.nowMs, record, counts };
-    return new Worker({ ...around, process, client, random: draw.split(name) }).run(() => healed);
-  });
-  const faults = new FaultRunner(cluster, auditor, names, operator);
-  const startMs = scheduler.nowMs;
-  const kinds = FAULT_KINDS.filter((kind) => !NOT_HERE.has(kind) && draw.chance(0.5));
-  const drawn = drawFaults(draw.split("faults"), durationMs, nodes, kinds);
-  faults.schedule(
-    drawn.map((fault) => {
-      const at = { ...fault, atMs: fault.atMs + startMs };
-      return at.kind === "controller-kill" ? { ...at, power: false } : at;
-    }),
-  );
-  await scheduler.advance(durationMs);
-  faults.heal();
-  await scheduler.advance(5000);
-  healed = true;
-  await scheduler.until(Promise.all(working));
-  await untilStable(cluster, (ms) => scheduler.advance(ms));
-  history.push(await scheduler.until(readToEnd(new SimulatedHistoryClient(clientNamed("reader")), cluster, scheduler)));
-  const [failure] = cluster.failures;
-  if (failure !== undefined) throw failure;
-  cluster.running.kill();
-  const verdict = checkHistory(history, { polledToEnd: true });
-  const [broken] = verdict.failures;
-  if (broken !== undefined)
-    throw new Violation(broken.kind, `${broken.detail} (and ${verdict.failures.length - 1} more)`);
-  return { hash: scheduler.hash, verdict, counts, faults: Object.fromEntries(faults.counts) };
-}
+  private participant(plan: ParticipantPlan) {
+    const client = new PatientClient(
+      this.clientNamed(plan.name),
+      this.plan.topics.map(({ name }) => name),
+    );
+    const random = new SeededRandom(this.plan.seed).split(plan.name);
+    const onInit = (id: number, epoch: number) => this.transactions.wasInitialized(id, epoch);
+    return { client, settings: { ...plan, random, onInit } };
+  }
 
-function topicPlan(nodes: number): TopicPlan {
-  const configs = {
-    "min.insync.replicas": String(Math.min(2, nodes)),
-    "message.timestamp.after.max.ms": String(Number.MAX_SAFE_INTEGER),
-  };
-  return { name: HISTORY_TOPIC, partitions: KEYS, replicationFactor: Math.min(3, nodes), configs };
-}
+  private work(plan: ParticipantPlan, process: number, stopped: () => boolean): Promise<void> {
+    const { client, settings } = this.participant(plan);
+    const worker = new Worker({
+      ...{
+        process,
+        client: new SimulatedHistoryClient(client, settings),
+        random: settings.random,
+        counts: this.counts,
+      },
+      get keys() {
+        return Math.max(1, client.partitionsOf(HISTORY_TOPIC));
+      },
+      nextValue: () => ++this.values,
+      nowMs: () => this.simulation.scheduler.nowMs,
+      record: (operation) => void this.history.push(operation),
+    });
+    return worker.run(stopped).then(() => client.close());
+  }
 
-function leaderLog(cluster: SimulatedCluster, key: number) {
-  const leader = cluster.running.image.topics.get(HISTORY_TOPIC)?.partitions[key]?.leader ?? -1;
-  return leader < 0 ? undefined : cluster.node(leader).present?.broker.partitions.get(HISTORY_TOPIC, key)?.log;
-}
+  private bank(plan: ParticipantPlan, stopped: () => boolean) {
+    const { client, settings } = this.participant(plan);
+    const nextTransfer = (): Transfer => {
+      const transfer: Transfer = { id: this.transfers.length, outcome: undefined };
+      this.transfers.push(transfer);
+      return transfer;
+    };
+    const banker = new Banker(client, { ...settings, nextTransfer });
+    return { banker, running: banker.run(stopped) };
+  }
 
-/** V20: a while after the last fault no transaction is open. */
-async function untilStable(cluster: SimulatedCluster, advance: (ms: number) => Promise<void>): Promise<void> {
-  for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
-    const logs = Array.from({ length: KEYS }, (_, key) => leaderLog(cluster, key));
-    const open = logs.findIndex((log) => log === undefined || log.lastStableOffset < log.logEndOffset);
-    if (open < 0) return;
-    if (waitedMs > QUIET_MS) {
-      const log = logs[open];
-      throw new Violation(
-        "V20",
-        `${HISTORY_TOPIC}-${open} is stable up to ${log?.lastStableOffset} of ${log?.logEndOffset}`,
-      );
+  private copierOf(plan: ParticipantPlan): Copier {
+    const { client, settings } = this.participant(plan);
+    return new Copier(client, { ...settings, committed: this.copied });
+  }
+
+  private reader(name: string, readCommitted: boolean): Reader {
+    const { auditor, transactions, cluster, plan } = this;
+    const witness = new ReadingWitness(auditor, transactions, cluster.failures, readCommitted);
+    const consumer = new Consumer(
+      this.clientNamed(name),
+      {
+        ...{ topics: plan.topics.map((topic) => topic.name), readCommitted, usesSessions: true, maxWaitMs: 300 },
+        ...{ maxPartitionBytes: readCommitted ? 1000 : 1_048_576, fetchVersion: 13, probeMs: 500 },
+      },
+      witness,
+    );
+    consumer.start();
+    return { name, consumer, witness };
+  }
+
+  private takeSnapshots({ consumer }: Reader): void {
+    const { clock } = this.clientNamed("bank auditor");
+    const look = (): void => {
+      const positions = new Map<number, number>();
+      for (const { topic, topicId, index } of this.auditor.partitions.values()) {
+        if (topic === BANK_TOPIC) positions.set(index, consumer.positionOf(topicId, index) ?? 0);
+      }
+      this.snapshots.push(positions);
+      clock.after(SNAPSHOT_EVERY_MS, look);
+    };
+    look();
+  }
+
+  /** Undefined when what was read of the input is what there is of it. */
+  private whyNotCopied(copiers: readonly Copier[]): string | undefined {
+    for (const { topic, index, committedEnd } of this.auditor.partitions.values()) {
+      if (topic !== HISTORY_TOPIC || (this.copied.get(index) ?? 0) >= committedEnd) continue;
+      const where = copiers.map((copier) => copier.describe()).join("; ");
+      return `${topic}-${index} is copied up to ${this.copied.get(index) ?? 0} of ${committedEnd}; ${where}`;
     }
-    await advance(LOOK_EVERY_MS);
+    return undefined;
   }
-}
 
-async function readToEnd(
-  client: SimulatedHistoryClient,
-  cluster: SimulatedCluster,
-  scheduler: { readonly nowMs: number },
-): Promise<Operation> {
-  const startedMs = scheduler.nowMs;
-  const values = [];
-  for (let key = 0; key < KEYS; key++) {
-    await client.assign([key]);
-    const end = leaderLog(cluster, key)?.logEndOffset ?? 0;
-    while ((client.positionOf(key) ?? end) < end) values.push(...(await client.poll(100)).values);
+  private async within(what: string, done: Promise<unknown>): Promise<void> {
+    let isDone = false;
+    void done.then(() => {
+      isDone = true;
+    });
+    await this.becomes(() => (isDone ? undefined : what));
   }
-  await client[Symbol.asyncDispose]();
-  const steps = [{ kind: "poll", values }] as const;
-  return { process: PROCESSES, outcome: "ok", steps, repositioned: true, startedMs, endedMs: scheduler.nowMs };
+
+  /** V9: without faults everything comes to its end, within a bound. */
+  private async becomes(whyNot: () => string | undefined): Promise<void> {
+    const { scheduler } = this.simulation;
+    for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
+      const why = whyNot();
+      if (why === undefined) return;
+      if (waitedMs > PATIENCE_MS) throw new Violation("V9", `not after ${PATIENCE_MS} ms without faults: ${why}`);
+      await scheduler.advance(LOOK_EVERY_MS);
+    }
+  }
 }

@@ -240,7 +240,10 @@ export class SimulatedCluster {
 
 const HOST = "127.0.0.1";
 /** Whose answers are lost: what clients ask again. */
-const LOSABLE = ["Produce", "InitProducerId", "Fetch", "ListOffsets", "CreateTopics", "DeleteTopics", "DeleteRecords"];
+const LOSABLE = [
+  ...["Produce", "InitProducerId", "Fetch", "ListOffsets", "CreateTopics", "DeleteTopics", "DeleteRecords"],
+  ...["AddPartitionsToTxn", "AddOffsetsToTxn", "EndTxn", "TxnOffsetCommit", "WriteTxnMarkers"],
+];
 
 export function nodeName(id: number): string {
   return `n${id}`;

@@ -1,0 +1,96 @@
+/** Bugs of transactions: only runs with transactions find them. */
+import { Partition } from "../../../broker/partition/partition.ts";
+import { CommitQueue } from "../../../broker/state-machine/commit-queue.ts";
+import { TransactionVerifier } from "../../../broker/transactions/transaction-verifier.ts";
+import { KafkaError } from "../../../protocol/kafka-error.ts";
+import { LogState } from "../../../storage/log/log-state.ts";
+import { ProducerState } from "../../../storage/log/producer-state.ts";
+import { type InjectedBug, replaceMethod } from "./injected-bug.ts";
+
+/** What a queue of what waits for its commit does with what has been committed. */
+interface Runs {
+  run(effect: unknown): void;
+}
+
+function undoing(undos: readonly (() => void)[]): () => void {
+  return () => {
+    for (const undo of undos) undo();
+  };
+}
+
+export const TRANSACTION_BUGS: readonly InjectedBug[] = [
+  {
+    name: "R121",
+    what: "the markers of a transaction are sent before its outcome is replicated",
+    inject: () =>
+      replaceMethod(
+        CommitQueue.prototype,
+        "effect",
+        (original) =>
+          function (this: CommitQueue<unknown>, endOffset, effect) {
+            const isTransaction = typeof effect === "object" && effect !== null && "transactionalId" in effect;
+            if (isTransaction) (this as unknown as Runs).run(effect);
+            else original.call(this, endOffset, effect);
+          },
+      ),
+  },
+  {
+    name: "R124",
+    what: "a new leader's last stable offset ignores the transactions that were open when it came to lead",
+    inject: () => {
+      const ignoredBelow = new WeakMap<LogState, number>();
+      return undoing([
+        replaceMethod(
+          Partition.prototype,
+          "apply",
+          (original) =>
+            function (this: Partition, image) {
+              const led = this.isLeader;
+              original.call(this, image);
+              if (led || !this.isLeader || image.leaderEpoch === 0) return;
+              const { state } = this.log as unknown as { readonly state: LogState };
+              ignoredBelow.set(state, state.logEndOffset);
+            },
+        ),
+        replaceMethod(
+          LogState.prototype,
+          "updateLastStableOffset",
+          (original) =>
+            function (this: LogState) {
+              original.call(this);
+              const unstable = this.producers.transactions.firstUnstableOffset ?? Number.POSITIVE_INFINITY;
+              if (unstable < (ignoredBelow.get(this) ?? 0)) this.lastStableOffset = this.highWatermark;
+            },
+        ),
+      ]);
+    },
+  },
+  {
+    name: "R133",
+    what: "nobody asks for the epoch: leaders take what a fenced producer writes, and do not ask its coordinator",
+    inject: () =>
+      undoing([
+        replaceMethod(
+          ProducerState.prototype,
+          "check",
+          (original) =>
+            function (this: ProducerState, batch, origin, verification) {
+              try {
+                return original.call(this, batch, origin, verification);
+              } catch (error) {
+                if (!(error instanceof KafkaError) || !batch.isTransactional || origin !== "client") throw error;
+                return undefined;
+              }
+            },
+        ),
+        replaceMethod(
+          TransactionVerifier.prototype,
+          "ask",
+          (original) =>
+            function (this: TransactionVerifier, question) {
+              return original.call(this, { ...question, verifyOnly: true });
+            },
+        ),
+      ]),
+  },
+];
