@@ -2,11 +2,9 @@
  * Reads what is committed of one topic and writes it to another, exactly once: the records and the place in the input are one
  * transaction (KIP-447, V12).
  *
- * Owns: that what it gives up it does not go on with, and V11: a group's committed offset never goes back. Leaves to
- * transactions-end.ts: whether the output is the input.
+ * Owns: that what it gives up it does not go on with. Leaves to transactions-end.ts: whether the output is the input.
  */
 import { HISTORY_TOPIC } from "../../history/history-client.ts";
-import { Violation } from "../audit/violation.ts";
 import type { SeededRandom } from "../seeded-random.ts";
 import { GroupMember } from "./group-member.ts";
 import { type PatientClient, tried } from "./patient-client.ts";
@@ -19,6 +17,8 @@ export interface CopierOptions extends ProducerSettings {
   readonly random: SeededRandom;
   /** By partition: the offset of which a copier was told that it is committed. Shared by all. */
   readonly committed: Map<number, number>;
+  /** Told that a committed offset went back from one to another. */
+  readonly wentBack: (partition: number, from: number, to: number) => void;
   /** Of a hundred transactions so many take longer than they may. */
   readonly dawdles: number;
   readonly pauseMs: readonly [number, number];
@@ -93,9 +93,7 @@ export class Copier {
   private async recover(partition: number): Promise<number> {
     const least = this.options.committed.get(partition) ?? 0;
     const offset = await this.member.committedOffset(partition);
-    if (offset < least) {
-      throw new Violation("V11", `${COPY_GROUP} is at ${offset} of ${HISTORY_TOPIC}-${partition} after ${least}`);
-    }
+    if (offset < least) this.options.wentBack(partition, least, offset);
     this.positions.set(partition, offset);
     return offset;
   }

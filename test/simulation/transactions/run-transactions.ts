@@ -243,7 +243,11 @@ class Run {
 
   private copierOf(plan: ParticipantPlan): Copier {
     const { client, settings } = this.participant(plan);
-    return new Copier(client, { ...settings, committed: this.copied });
+    const wentBack = (partition: number, from: number, to: number): void => {
+      if (this.transactions.isOff) this.copied.set(partition, to);
+      else this.cluster.failures.push(new Violation("V11", `copiers are at ${to} of ${partition} after ${from}`));
+    };
+    return new Copier(client, { ...settings, committed: this.copied, wentBack });
   }
 
   private reader(name: string, readCommitted: boolean): Reader {

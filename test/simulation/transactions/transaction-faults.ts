@@ -118,7 +118,7 @@ export class TransactionFaults {
       case "disk-error": {
         const { node, operation, error, downMs } = fault;
         if (this.cluster.node(node).present === undefined) return false;
-        const path = /^\/data\/logs\/[^/]+-\d+\/\d+\.log$/;
+        const path = /^\/data\/logs\/(?!__cluster_metadata)[^/]+-\d+\/\d+\.log$/;
         this.cluster.disk(node).faults.add({ operation, path, error, times: 1 });
         this.after(downMs, () => this.repair(node));
         return true;
