@@ -1,4 +1,9 @@
-/** kafkajs as a client of the workload. Its consumers are members of groups: each has one of its own, with all partitions. */
+/**
+ * kafkajs as a client of the workload. Its consumers are members of groups: each has one of its own, with all partitions.
+ *
+ * When it has joined anew, kafkajs still hands out what it had fetched before, then goes on from what was committed: once for each join
+ * a partition may so go back.
+ */
 import { type Consumer, Kafka, logLevel, type Producer, type Transaction } from "kafkajs";
 import type { PolledValue } from "./history.ts";
 import { HISTORY_TOPIC, type HistoryClient, type Polled } from "./history-client.ts";
@@ -15,6 +20,9 @@ export class KafkajsClient implements HistoryClient {
   private groups = 0;
   /** What has come and was not polled yet; a null where the group was joined anew. */
   private received: (PolledValue | null)[] = [];
+  private joins = 0;
+  /** By partition, of the last record that was handed out, and the join after which it went back last. */
+  private readonly handedOut = new Map<number, { offset: number; wentBackAfter: number }>();
 
   constructor(bootstrapServers: string, process: number) {
     this.process = process;
@@ -68,17 +76,30 @@ export class KafkajsClient implements HistoryClient {
       readUncommitted: false,
     });
     this.consumer = consumer;
-    consumer.on(consumer.events.GROUP_JOIN, () => this.received.push(null));
+    this.handedOut.clear();
+    consumer.on(consumer.events.GROUP_JOIN, () => {
+      this.joins++;
+      this.received.push(null);
+    });
     await consumer.connect();
     await consumer.subscribe({ topic: HISTORY_TOPIC, fromBeginning: true });
     await consumer.run({
       eachMessage: ({ partition, message }) => {
-        if (this.consumer === consumer) {
-          this.received.push({ key: partition, offset: Number(message.offset), value: Number(String(message.value)) });
-        }
+        if (this.consumer === consumer) this.receive(partition, Number(message.offset), Number(String(message.value)));
         return Promise.resolve();
       },
     });
+  }
+
+  private receive(key: number, offset: number, value: number): void {
+    const last = this.handedOut.get(key) ?? { offset: -1, wentBackAfter: this.joins };
+    if (offset <= last.offset && last.wentBackAfter < this.joins) {
+      last.wentBackAfter = this.joins;
+      this.received.push(null);
+    }
+    last.offset = offset;
+    this.handedOut.set(key, last);
+    this.received.push({ key, offset, value });
   }
 
   async poll(timeoutMs: number): Promise<Polled> {
