@@ -121,7 +121,7 @@ export class BrokerNode implements Broker {
     this.fetchSessions = new FetchSessionCache(settings.maxIncrementalFetchSessionCacheSlots, clock, random);
     this.lostBrokers = new LostBrokers(clock);
     this.replicationQuotas = { leader: this.replicationQuota("leader"), follower: this.replicationQuota("follower") };
-    this.autoTopics = new AutoTopicCreation(controller, internalTopicSettings(settings));
+    this.autoTopics = new AutoTopicCreation(controller, internalTopicSettings(settings), clock);
     this.producerIds = new ProducerIds(controller);
     this.groups = new GroupCoordinator({
       clock,

@@ -44,6 +44,7 @@ export function joinGroup(
     if (decision.records === undefined) return decision;
     return { ...decision, records: [...kindOf(group).tombstones(group), ...decision.records] };
   }
+  if (group.type !== "consumer") return { response: joinError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, "") };
   const unfit = unfitForRecords(request, rules);
   if (unfit !== ErrorCode.NONE) return { response: joinError(unfit, memberId) };
   const joining = { ...client, newMemberId: client.newConsumerMemberId };

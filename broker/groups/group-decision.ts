@@ -5,6 +5,7 @@ import type { Decision } from "../state-machine/decision.ts";
 import type { ClassicDeadline } from "./classic/deadline-keys.ts";
 import type { ConsumerDeadline } from "./consumer/consumer-deadlines.ts";
 import type { Group } from "./group.ts";
+import type { StreamsDeadline } from "./streams/streams-deadlines.ts";
 
 /** A group became this, and no record says so. */
 export interface GroupChange {
@@ -15,6 +16,7 @@ export interface GroupChange {
 export type GroupDeadline =
   | ClassicDeadline
   | ConsumerDeadline
+  | StreamsDeadline
   /** Look for offsets and groups that have expired: among these groups, or among all. */
   | { readonly kind: "expire"; readonly groupIds: readonly string[] | undefined };
 

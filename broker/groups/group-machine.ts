@@ -1,8 +1,8 @@
 /**
  * The memory of one partition of __consumer_offsets: its groups and their offsets.
  *
- * Owns: what each record means to memory, and which decision a request or deadline gets. Leaves the decisions to classic/, consumer/
- * and offsets/, appending to the shard. Reads no clock but for the time it hands to decisions.
+ * Owns: what each record means to memory, and which decision a request or deadline gets. Leaves the decisions to classic/, consumer/,
+ * streams/ and offsets/, appending to the shard. Reads no clock but for the time it hands to decisions.
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import type { GroupMetadataKey, GroupMetadataValue, OffsetCommitValue } from "../../protocol/messages/group-records.ts";
@@ -30,6 +30,10 @@ import { allOffsetTombstones } from "./offsets/delete-offsets.ts";
 import { expiredRecords } from "./offsets/expire-offsets.ts";
 import { type OffsetKey, offsetFromRecord } from "./offsets/offset-record.ts";
 import { OffsetStore } from "./offsets/offset-store.ts";
+import { decideStreamsDeadline } from "./streams/leave.ts";
+import { loadedStreamsGroup } from "./streams/loaded-group.ts";
+import { isStreamsRecord, replayStreamsRecord } from "./streams/replay-records.ts";
+import { type StreamsRules, streamsRules } from "./streams/streams-rules.ts";
 
 const EXPIRY_KEY = "expire";
 /** Groups looked at for expired offsets in one turn of the loop. */
@@ -93,6 +97,13 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, Gr
     };
   }
 
+  /** What decisions about a streams group go by. */
+  streamsRules(groupId: string): StreamsRules {
+    const { settings, around, nowMs } = this;
+    const surroundings = { image: around.image(), topicsOffset: around.topicsOffset(), nowMs };
+    return streamsRules(settings.streams, groupId, surroundings);
+  }
+
   replay(record: StoredRecord | CoordinatorRecord, at: RecordPosition): void {
     switch (record.type.id) {
       case LegacyOffsetCommitRecord.id:
@@ -104,6 +115,7 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, Gr
         break;
       default:
         if (isConsumerRecord(record)) this.replayGroup("consumer", record, replayConsumerRecord);
+        else if (isStreamsRecord(record)) this.replayGroup("streams", record, replayStreamsRecord);
     }
   }
 
@@ -162,14 +174,22 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, Gr
     const changes: GroupChange[] = [];
     const timers: TimerCommand<GroupDeadline>[] = [this.nextExpiry()];
     for (const [, group] of this.groups.entries()) {
-      const loaded =
-        group.type === "classic"
-          ? loadedGroup(group, this.settings, this.nowMs)
-          : loadedConsumerGroup(group, this.consumerRules(group.groupId));
+      const loaded = this.loaded(group);
       changes.push(...(loaded.changes ?? []));
       timers.push(...(loaded.timers ?? []));
     }
     return { changes, timers };
+  }
+
+  private loaded(group: Group): GroupDecision<never> {
+    switch (group.type) {
+      case "classic":
+        return loadedGroup(group, this.settings, this.nowMs);
+      case "consumer":
+        return loadedConsumerGroup(group, this.consumerRules(group.groupId));
+      case "streams":
+        return loadedStreamsGroup(group, this.streamsRules(group.groupId));
+    }
   }
 
   onTimer(deadline: GroupDeadline): GroupDecision<never> {
@@ -181,6 +201,10 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, Gr
       case "consumerJoin":
       case "consumerSync":
         return decideConsumerDeadline(group, deadline, this.consumerRules(deadline.groupId));
+      case "streamsSession":
+      case "streamsRevocation":
+      case "streamsDelay":
+        return decideStreamsDeadline(group, deadline, this.streamsRules(deadline.groupId));
       default: {
         const classic = group?.type === "classic" ? group : undefined;
         return decideDeadline(classic, deadline, this.settings.initialRebalanceDelayMs, this.nowMs);

@@ -22,6 +22,20 @@ import {
   OffsetCommitKey,
   OffsetCommitValue,
 } from "../../protocol/messages/group-records.ts";
+import {
+  StreamsGroupCurrentMemberAssignmentKey,
+  StreamsGroupCurrentMemberAssignmentValue,
+  StreamsGroupMemberMetadataKey,
+  StreamsGroupMemberMetadataValue,
+  StreamsGroupMetadataKey,
+  StreamsGroupMetadataValue,
+  StreamsGroupTargetAssignmentMemberKey,
+  StreamsGroupTargetAssignmentMemberValue,
+  StreamsGroupTargetAssignmentMetadataKey,
+  StreamsGroupTargetAssignmentMetadataValue,
+  StreamsGroupTopologyKey,
+  StreamsGroupTopologyValue,
+} from "../../protocol/messages/streams-group-records.ts";
 import { RecordTypes, recordType } from "../state-machine/coordinator-record.ts";
 
 /** Only read: both key types stand for the same thing, and values of every version may follow. */
@@ -57,6 +71,25 @@ export const RegularExpressionRecord = recordType(
   ConsumerGroupRegularExpressionValue,
 );
 
+export const StreamsGroupRecord = recordType(17, StreamsGroupMetadataKey, StreamsGroupMetadataValue);
+export const StreamsMemberRecord = recordType(19, StreamsGroupMemberMetadataKey, StreamsGroupMemberMetadataValue);
+export const StreamsTargetAssignmentRecord = recordType(
+  20,
+  StreamsGroupTargetAssignmentMetadataKey,
+  StreamsGroupTargetAssignmentMetadataValue,
+);
+export const StreamsMemberTargetRecord = recordType(
+  21,
+  StreamsGroupTargetAssignmentMemberKey,
+  StreamsGroupTargetAssignmentMemberValue,
+);
+export const StreamsMemberAssignmentRecord = recordType(
+  22,
+  StreamsGroupCurrentMemberAssignmentKey,
+  StreamsGroupCurrentMemberAssignmentValue,
+);
+export const StreamsTopologyRecord = recordType(23, StreamsGroupTopologyKey, StreamsGroupTopologyValue);
+
 /** A group, as Apache Kafka 4.3.1 writes it; version 4 is known, and written by nobody yet. */
 export const GROUP_METADATA_VERSION = 3;
 /** A committed offset with the id of its topic. */
@@ -75,4 +108,10 @@ export const GROUP_RECORD_TYPES = new RecordTypes([
   MemberTargetRecord,
   MemberAssignmentRecord,
   RegularExpressionRecord,
+  StreamsGroupRecord,
+  StreamsMemberRecord,
+  StreamsTargetAssignmentRecord,
+  StreamsMemberTargetRecord,
+  StreamsMemberAssignmentRecord,
+  StreamsTopologyRecord,
 ]);

@@ -4,6 +4,7 @@
 import { Codec, isCodec } from "../../protocol/records/codec.ts";
 import type { BrokerConfig } from "../config/broker-configs.ts";
 import { type ConsumerGroupSettings, migrationPolicy } from "./consumer/consumer-rules.ts";
+import type { StreamsGroupSettings } from "./streams/streams-rules.ts";
 
 export interface GroupSettings {
   /** offsets.commit.timeout.ms: how long any answer waits for what it wrote to be committed. */
@@ -27,6 +28,8 @@ export interface GroupSettings {
   readonly protocols: ReadonlySet<string>;
   /** group.consumer.*. */
   readonly consumer: ConsumerGroupSettings;
+  /** group.streams.*. */
+  readonly streams: StreamsGroupSettings;
 }
 
 export const DEFAULT_GROUP_SETTINGS: GroupSettings = {
@@ -52,6 +55,18 @@ export const DEFAULT_GROUP_SETTINGS: GroupSettings = {
     migration: { upgrade: true, downgrade: true },
     regexRefreshIntervalMs: 600_000,
   },
+  streams: {
+    sessionTimeoutMs: 45_000,
+    sessionTimeoutBounds: { min: 45_000, max: 60_000 },
+    heartbeatIntervalMs: 5000,
+    heartbeatIntervalBounds: { min: 5000, max: 15_000 },
+    assignmentIntervalMs: 1000,
+    assignmentIntervalBounds: { min: 0, max: 15_000 },
+    initialRebalanceDelayMs: 3000,
+    standbyReplicaCount: 0,
+    maxStandbyReplicaCount: 2,
+    maxGroupSize: 0x7fffffff,
+  },
 };
 
 /** The group coordinator's settings among the broker's configs. */
@@ -68,6 +83,7 @@ export function groupSettings(settings: BrokerConfig): GroupSettings {
     maxGroupSize: settings.groupMaxSize,
     protocols: new Set(settings.groupCoordinatorRebalanceProtocols),
     consumer: consumerSettings(settings),
+    streams: streamsSettings(settings),
   };
 }
 
@@ -95,6 +111,33 @@ function consumerSettings(settings: BrokerConfig): ConsumerGroupSettings {
     assignors: settings.groupConsumerAssignors,
     migration: migrationPolicy(settings.groupConsumerMigrationPolicy),
     regexRefreshIntervalMs: settings.groupConsumerRegexRefreshIntervalMs,
+  };
+}
+
+function streamsSettings(settings: BrokerConfig): StreamsGroupSettings {
+  return {
+    sessionTimeoutMs: settings.groupStreamsSessionTimeoutMs,
+    sessionTimeoutBounds: {
+      min: settings.groupStreamsMinSessionTimeoutMs,
+      max: settings.groupStreamsMaxSessionTimeoutMs,
+    },
+    heartbeatIntervalMs: settings.groupStreamsHeartbeatIntervalMs,
+    heartbeatIntervalBounds: {
+      min: settings.groupStreamsMinHeartbeatIntervalMs,
+      max: settings.groupStreamsMaxHeartbeatIntervalMs,
+    },
+    // Live: an administrator may change it.
+    get assignmentIntervalMs(): number {
+      return settings.groupStreamsAssignmentIntervalMs;
+    },
+    assignmentIntervalBounds: {
+      min: settings.groupStreamsMinAssignmentIntervalMs,
+      max: settings.groupStreamsMaxAssignmentIntervalMs,
+    },
+    initialRebalanceDelayMs: settings.groupStreamsInitialRebalanceDelayMs,
+    standbyReplicaCount: settings.groupStreamsNumStandbyReplicas,
+    maxStandbyReplicaCount: settings.groupStreamsMaxStandbyReplicas,
+    maxGroupSize: settings.groupStreamsMaxSize,
   };
 }
 

@@ -9,14 +9,17 @@ import { CLASSIC_KIND } from "./classic/classic-kind.ts";
 import type { ConsumerGroup } from "./consumer/consumer-group.ts";
 import { CONSUMER_KIND } from "./consumer/consumer-kind.ts";
 import type { GroupKind } from "./group-kind.ts";
+import type { StreamsGroup } from "./streams/streams-group.ts";
+import { STREAMS_KIND } from "./streams/streams-kind.ts";
 
-export type Group = ClassicGroup | ConsumerGroup;
+export type Group = ClassicGroup | ConsumerGroup | StreamsGroup;
 export type GroupType = Group["type"];
 export type GroupOf<T extends GroupType> = Extract<Group, { readonly type: T }>;
 
 const KINDS: { readonly [T in GroupType]: GroupKind<GroupOf<T>> } = {
   classic: CLASSIC_KIND,
   consumer: CONSUMER_KIND,
+  streams: STREAMS_KIND,
 };
 
 /** Who answers for this group. */

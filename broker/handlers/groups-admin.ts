@@ -60,7 +60,7 @@ export const handleListGroups: Handler<typeof ListGroups> = (request, context) =
     for (const machine of context.broker.groups.machines()) {
       for (const [, group] of machine.groups.committedEntries()) {
         const kind = kindOf(group);
-        if (states.size > 0 && !states.has(kind.stateName(group).toLowerCase())) continue;
+        if (states.size > 0 && !states.has(filterName(kind.stateName(group)))) continue;
         if (types.size > 0 && !types.has(group.type)) continue;
         listed.push(kind.listed(group));
       }
@@ -71,6 +71,11 @@ export const handleListGroups: Handler<typeof ListGroups> = (request, context) =
   }
   return { errorCode: ErrorCode.NONE, groups: listed };
 };
+
+/** Filters know states by their names in lower case; Kafka writes one of them with a line. */
+function filterName(state: string): string {
+  return state === "NotReady" ? "not_ready" : state.toLowerCase();
+}
 
 export const handleDeleteGroups: Handler<typeof DeleteGroups> = (request, context) => {
   const { groups } = context.broker;

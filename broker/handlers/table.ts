@@ -44,6 +44,7 @@ import {
   ReadShareGroupStateSummary,
   WriteShareGroupState,
 } from "../../protocol/messages/share-state.ts";
+import { StreamsGroupDescribe, StreamsGroupHeartbeat } from "../../protocol/messages/streams-group.ts";
 import { CreatePartitions, CreateTopics, DeleteTopics } from "../../protocol/messages/topics.ts";
 import {
   AddOffsetsToTxn,
@@ -86,6 +87,7 @@ import {
   handleReadShareGroupStateSummary,
   handleWriteShareGroupState,
 } from "./share-state.ts";
+import { handleStreamsGroupDescribe, handleStreamsGroupHeartbeat } from "./streams-group.ts";
 import {
   handleAddOffsetsToTxn,
   handleAddPartitionsToTxn,
@@ -168,4 +170,6 @@ export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
   serve(WriteShareGroupState, handleWriteShareGroupState),
   serve(DeleteShareGroupState, handleDeleteShareGroupState),
   serve(ReadShareGroupStateSummary, handleReadShareGroupStateSummary),
+  serve(StreamsGroupHeartbeat, handleStreamsGroupHeartbeat),
+  serve(StreamsGroupDescribe, handleStreamsGroupDescribe),
 ]);

@@ -3,16 +3,19 @@
  *
  * Owns: that each is asked for once at a time, and with which settings. The answer to whoever asked does not wait for it.
  */
+import { ErrorCode, errorName } from "../../protocol/error-codes.ts";
 import { CreateTopics } from "../../protocol/messages/topics.ts";
-import type { ControllerPort } from "../ports.ts";
+import type { Clock } from "../../storage/clock.ts";
+import type { ControllerPort, ForwardedFor } from "../ports.ts";
 import { InternalTopic, isInternalTopic } from "./internal-topics.ts";
+import { TopicRefusals } from "./topic-refusals.ts";
 
 export interface NewTopic {
   readonly name: string;
   /** -1: the controller's default. */
   readonly partitionCount: number;
   readonly replicationFactor: number;
-  readonly configs: Readonly<Record<string, string>>;
+  readonly configs: readonly (readonly [name: string, value: string])[];
 }
 
 /** Settings of the internal topics; Kafka's names in broker/config. */
@@ -36,14 +39,25 @@ const MAX_IN_FLIGHT = 10_000;
 /** CreateTopics version: topic ids and effective configs in the answer. */
 const CREATE_TOPICS_VERSION = 7;
 
+/** Nobody in particular asks. */
+const BROKER_ITSELF: ForwardedFor = {
+  principalType: "User",
+  principalName: "ANONYMOUS",
+  clientId: "",
+  clientHost: "127.0.0.1",
+};
+
 export class AutoTopicCreation {
+  /** Of topics that were asked for with `requestAs`. */
+  readonly refusals: TopicRefusals;
   private readonly inFlight = new Set<string>();
   private readonly controller: ControllerPort;
   private readonly settings: InternalTopicSettings;
 
-  constructor(controller: ControllerPort, settings: InternalTopicSettings) {
+  constructor(controller: ControllerPort, settings: InternalTopicSettings, clock: Pick<Clock, "monotonicMs">) {
     this.controller = controller;
     this.settings = settings;
+    this.refusals = new TopicRefusals(clock);
   }
 
   /**
@@ -51,33 +65,58 @@ export class AutoTopicCreation {
    * Failures show at the next request for the topic.
    */
   request(names: readonly string[]): void {
-    let wanted = names.filter((name) => !this.inFlight.has(name));
-    if (this.inFlight.size + wanted.length > MAX_IN_FLIGHT) wanted = wanted.filter(isInternalTopic);
-    if (wanted.length === 0) return;
-    for (const name of wanted) this.inFlight.add(name);
-    const done = (): void => {
-      for (const name of wanted) this.inFlight.delete(name);
-    };
-    const topics = wanted.map((name) => this.newTopic(name));
+    const topics = this.claim(names.map((name) => this.newTopic(name)));
+    this.ask(topics, BROKER_ITSELF);
+  }
+
+  /**
+   * Asks for topics on somebody's behalf. What is refused is remembered for so long, and not asked for again meanwhile.
+   */
+  requestAs(topics: readonly NewTopic[], onBehalfOf: ForwardedFor, rememberMs: number): void {
+    const claimed = this.claim(topics.filter(({ name }) => this.refusals.of(name) === undefined));
+    this.ask(claimed, onBehalfOf, (name, reason) => this.refusals.remember(name, reason, rememberMs));
+  }
+
+  private claim(topics: readonly NewTopic[]): NewTopic[] {
+    let claimed = topics.filter(({ name }) => !this.inFlight.has(name));
+    if (this.inFlight.size + claimed.length > MAX_IN_FLIGHT)
+      claimed = claimed.filter(({ name }) => isInternalTopic(name));
+    for (const { name } of claimed) this.inFlight.add(name);
+    return claimed;
+  }
+
+  private ask(
+    topics: readonly NewTopic[],
+    onBehalfOf: ForwardedFor,
+    refused: (name: string, reason: string) => void = () => {},
+  ): void {
+    if (topics.length === 0) return;
     const request = {
       topics: topics.map((topic) => ({
         name: topic.name,
         numPartitions: topic.partitionCount,
         replicationFactor: topic.replicationFactor,
         assignments: [],
-        configs: Object.entries(topic.configs).map(([name, value]) => ({ name, value })),
+        configs: topic.configs.map(([name, value]) => ({ name, value })),
       })),
       timeoutMs: TIMEOUT_MS,
       validateOnly: false,
     };
-    this.controller
-      .forward(CreateTopics, CREATE_TOPICS_VERSION, request, {
-        principalType: "User",
-        principalName: "ANONYMOUS",
-        clientId: "",
-        clientHost: "127.0.0.1",
-      })
-      .then(done, done);
+    const done = (): void => {
+      for (const { name } of topics) this.inFlight.delete(name);
+    };
+    this.controller.forward(CreateTopics, CREATE_TOPICS_VERSION, request, onBehalfOf).then(
+      (response) => {
+        done();
+        for (const { name, errorCode, errorMessage } of response.topics) {
+          if (errorCode !== ErrorCode.NONE) refused(name, errorMessage ?? errorName(errorCode) ?? String(errorCode));
+        }
+      },
+      (error: unknown) => {
+        done();
+        for (const { name } of topics) refused(name, error instanceof Error ? error.message : String(error));
+      },
+    );
   }
 
   /** A topic with the settings it has when nobody says otherwise. */
@@ -89,40 +128,40 @@ export class AutoTopicCreation {
           name,
           partitionCount: s.offsetsTopicNumPartitions,
           replicationFactor: s.offsetsTopicReplicationFactor,
-          configs: {
-            "cleanup.policy": "compact",
-            "compression.type": "producer",
-            "segment.bytes": String(s.offsetsTopicSegmentBytes),
-          },
+          configs: [
+            ["cleanup.policy", "compact"],
+            ["compression.type", "producer"],
+            ["segment.bytes", String(s.offsetsTopicSegmentBytes)],
+          ],
         };
       case InternalTopic.TRANSACTION_STATE:
         return {
           name,
           partitionCount: s.transactionStateLogNumPartitions,
           replicationFactor: s.transactionStateLogReplicationFactor,
-          configs: {
-            "cleanup.policy": "compact",
-            "compression.type": "uncompressed",
-            "min.insync.replicas": String(s.transactionStateLogMinIsr),
-            "segment.bytes": String(s.transactionStateLogSegmentBytes),
-            "unclean.leader.election.enable": "false",
-          },
+          configs: [
+            ["cleanup.policy", "compact"],
+            ["compression.type", "uncompressed"],
+            ["min.insync.replicas", String(s.transactionStateLogMinIsr)],
+            ["segment.bytes", String(s.transactionStateLogSegmentBytes)],
+            ["unclean.leader.election.enable", "false"],
+          ],
         };
       case InternalTopic.SHARE_GROUP_STATE:
         return {
           name,
           partitionCount: s.shareStateTopicNumPartitions,
           replicationFactor: s.shareStateTopicReplicationFactor,
-          configs: {
-            "cleanup.policy": "delete",
-            "compression.type": "producer",
-            "min.insync.replicas": String(s.shareStateTopicMinIsr),
-            "retention.ms": "-1",
-            "segment.bytes": String(s.shareStateTopicSegmentBytes),
-          },
+          configs: [
+            ["cleanup.policy", "delete"],
+            ["compression.type", "producer"],
+            ["min.insync.replicas", String(s.shareStateTopicMinIsr)],
+            ["retention.ms", "-1"],
+            ["segment.bytes", String(s.shareStateTopicSegmentBytes)],
+          ],
         };
       default:
-        return { name, partitionCount: -1, replicationFactor: -1, configs: {} };
+        return { name, partitionCount: -1, replicationFactor: -1, configs: [] };
     }
   }
 }

@@ -76,7 +76,7 @@ function decide(
 /** The group to take part in: the one there is, a new one, or one that was of the classic protocol. */
 function enter(group: Group | undefined, groupId: string, joins: boolean, rules: ConsumerRules): ConsumerDraft {
   if (group?.type === "consumer") return new ConsumerDraft(group, group);
-  if (!joins) {
+  if (!joins || (group !== undefined && group.type !== "classic")) {
     const detail = group === undefined ? `Consumer group ${groupId} not found.` : notConsumer(groupId);
     throw new KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, detail);
   }

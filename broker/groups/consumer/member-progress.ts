@@ -55,16 +55,17 @@ export function follow(
   owned: readonly TopicPartitions[] | null,
   rules: ConsumerRules,
 ): ConsumerMember {
-  if (draft.group.groupEpoch > draft.group.assignmentEpoch && mayAssign(draft, rules)) {
+  const { groupEpoch, assignmentEpoch, assignmentTimestampMs } = draft.group;
+  const { assignmentIntervalMs, nowMs } = rules;
+  if (groupEpoch > assignmentEpoch && mayAssignAgain(assignmentTimestampMs, assignmentIntervalMs, nowMs)) {
     assignTarget(draft, rules.image, rules.settings.assignors, rules.nowMs);
   }
   return reconcile(draft, memberId, subscriptionChanged, owned, rules);
 }
 
 /** Several members that come at once are one change. A clock that was set back does not hold it up. */
-function mayAssign({ group }: ConsumerDraft, { assignmentIntervalMs, nowMs }: ConsumerRules): boolean {
-  const { assignmentTimestampMs } = group;
-  return nowMs >= assignmentTimestampMs + assignmentIntervalMs || nowMs < assignmentTimestampMs;
+export function mayAssignAgain(lastMs: number, intervalMs: number, nowMs: number): boolean {
+  return nowMs >= lastMs + intervalMs || nowMs < lastMs;
 }
 
 export function reconcile(

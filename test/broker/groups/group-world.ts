@@ -10,6 +10,7 @@ import type { ClassicGroup } from "../../../broker/groups/classic/classic-group.
 import type { ConsumerGroup } from "../../../broker/groups/consumer/consumer-group.ts";
 import { GroupCoordinator } from "../../../broker/groups/group-coordinator.ts";
 import { DEFAULT_GROUP_SETTINGS, type GroupSettings } from "../../../broker/groups/group-settings.ts";
+import type { StreamsGroup } from "../../../broker/groups/streams/streams-group.ts";
 import {
   handleHeartbeat,
   handleJoinGroup,
@@ -19,6 +20,8 @@ import {
 import { handleConsumerGroupDescribe, handleConsumerGroupHeartbeat } from "../../../broker/handlers/consumer-group.ts";
 import { handleOffsetCommit, handleOffsetDelete, handleOffsetFetch } from "../../../broker/handlers/group-offsets.ts";
 import { handleDeleteGroups, handleDescribeGroups, handleListGroups } from "../../../broker/handlers/groups-admin.ts";
+import { handleStreamsGroupDescribe, handleStreamsGroupHeartbeat } from "../../../broker/handlers/streams-group.ts";
+import { AutoTopicCreation } from "../../../broker/metadata/auto-topic-creation.ts";
 import type {
   BrokerImage,
   MetadataImage,
@@ -29,6 +32,7 @@ import { Heartbeat, JoinGroup, LeaveGroup, SyncGroup } from "../../../protocol/m
 import { ConsumerGroupDescribe, ConsumerGroupHeartbeat } from "../../../protocol/messages/consumer-group.ts";
 import { OffsetCommit, OffsetDelete, OffsetFetch } from "../../../protocol/messages/group-offsets.ts";
 import { DeleteGroups, DescribeGroups, ListGroups } from "../../../protocol/messages/groups-admin.ts";
+import { StreamsGroupDescribe, StreamsGroupHeartbeat } from "../../../protocol/messages/streams-group.ts";
 import type { Api } from "../../../protocol/schema/api.ts";
 import { decode, encodeToBuffer } from "../../../protocol/schema/codec.ts";
 import type { Decode, Encode, Message } from "../../../protocol/schema/message.ts";
@@ -37,6 +41,7 @@ import { SILENT_LOGGER } from "../../../storage/logger.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { MemoryCoordinatorLog } from "../state-machine/memory-coordinator-log.ts";
+import { TopicController } from "./topic-controller.ts";
 
 export const OFFSETS_TOPIC = "__consumer_offsets";
 
@@ -71,7 +76,10 @@ export function clusterImage(topics: readonly TopicImage[], brokers: readonly Br
     topicsById: new Map(topics.map((topic) => [topic.id, topic])),
     configsOf: () => new Map(),
     resourcesWithConfigs: () => [],
-    features: new Map([["group.version", 1]]),
+    features: new Map([
+      ["group.version", 1],
+      ["streams.version", 1],
+    ]),
     nextProducerId: 0,
   };
 }
@@ -97,6 +105,9 @@ export class GroupWorld {
   ]);
   groups: GroupCoordinator;
   readonly settings: GroupSettings;
+  /** Topics that the coordinator's members need. */
+  readonly controller = new TopicController();
+  readonly autoTopics = new AutoTopicCreation(this.controller, {} as never, this.clock);
   private leaderEpoch = 0;
 
   constructor(settings: Partial<GroupSettings> = {}) {
@@ -149,8 +160,8 @@ export class GroupWorld {
   }
 
   private get broker(): Broker {
-    const { groups, image } = this;
-    return { groups, image, clock: this.clock, random: this.random } as unknown as Broker;
+    const { groups, image, autoTopics } = this;
+    return { groups, image, autoTopics, clock: this.clock, random: this.random } as unknown as Broker;
   }
 
   /** Sends a request; what comes back has been written and read again at this version. */
@@ -225,6 +236,20 @@ export class GroupWorld {
     return this.send(ConsumerGroupDescribe, handleConsumerGroupDescribe, version, request);
   }
 
+  streamsHeartbeat(request: Partial<Encode<typeof StreamsGroupHeartbeat.request>>) {
+    return this.send(StreamsGroupHeartbeat, handleStreamsGroupHeartbeat, 0, {
+      groupId: "g",
+      memberId: "m",
+      memberEpoch: 0,
+      endpointInformationEpoch: -1,
+      ...request,
+    });
+  }
+
+  describeStreams(groupIds: string[], includeAuthorizedOperations = false) {
+    return this.send(StreamsGroupDescribe, handleStreamsGroupDescribe, 0, { groupIds, includeAuthorizedOperations });
+  }
+
   commit(version: number, request: Partial<Encode<typeof OffsetCommit.request>>) {
     return this.send(OffsetCommit, handleOffsetCommit, version, { groupId: "g", topics: [], ...request });
   }
@@ -264,6 +289,13 @@ export class GroupWorld {
     const group = this.groups.shard(this.groups.partitionOf(groupId) ?? 0)?.machine.groups.get(groupId);
     expect([undefined, "consumer"]).toContain(group?.type);
     return group as ConsumerGroup | undefined;
+  }
+
+  /** What the coordinator holds of a streams group now. */
+  streamsGroup(groupId = "g"): StreamsGroup | undefined {
+    const group = this.groups.shard(this.groups.partitionOf(groupId) ?? 0)?.machine.groups.get(groupId);
+    expect([undefined, "streams"]).toContain(group?.type);
+    return group as StreamsGroup | undefined;
   }
 
   /**

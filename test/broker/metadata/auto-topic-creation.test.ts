@@ -4,6 +4,7 @@ import { AutoTopicCreation, type InternalTopicSettings } from "../../../broker/m
 import type { ControllerPort } from "../../../broker/ports.ts";
 import { CreateTopics, type CreateTopicsRequest } from "../../../protocol/messages/topics.ts";
 import type { Decode } from "../../../protocol/schema/message.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
 import { endOfTurn } from "../partition/partition-world.ts";
 
 type Request = Decode<typeof CreateTopicsRequest>;
@@ -31,7 +32,7 @@ function world() {
       }),
     allocateProducerIds: () => Promise.reject(new Error("not asked for here")),
   };
-  return { asked, topics: new AutoTopicCreation(controller, SETTINGS) };
+  return { asked, topics: new AutoTopicCreation(controller, SETTINGS, new ManualClock()) };
 }
 
 const names = (request: Request | undefined) => request?.topics.map(({ name }) => name);
