@@ -1,7 +1,7 @@
 /**
  * Runs many seeds on several processes, each taking the next when it is done with one.
  *
- * Owns: the processes. A process that dies is a failure of the seed it ran, and another takes its place.
+ * Owns: the processes. A process that dies, or stands in one event for ever, is a failure of the seed it ran, and another takes its place.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -17,6 +17,8 @@ export interface SeedWorkersOptions<K extends SeedKind> {
 
 /** Where the young of a simulated world live: with a small place for them most die old, and are moved about for nothing. */
 const YOUNG_MB = 64;
+/** A seed takes a second or two; its bounds on time and events do not see a loop within one event. */
+const LONGEST_SEED_MS = 600_000;
 
 export async function runSeeds<K extends SeedKind>(
   seeds: Iterator<string>,
@@ -56,13 +58,18 @@ function start(): ChildProcess {
 function ask<K extends SeedKind>(child: ChildProcess, task: SeedTask): Promise<SeedOutcomes[K]> {
   return new Promise((resolve) => {
     const settle = (outcome: SeedOutcomes[K]): void => {
+      clearTimeout(patience);
       child.off("message", settle).off("exit", died);
       resolve(outcome);
     };
-    const died = (code: number | null, signal: string | null): void => {
-      const failure = `the process that ran it ended with ${signal ?? code}`;
-      settle({ seed: task.seed, failure, result: undefined } as SeedOutcomes[K]);
-    };
+    const fail = (failure: string): void => settle({ seed: task.seed, failure, result: undefined } as SeedOutcomes[K]);
+    const died = (code: number | null, signal: string | null): void =>
+      fail(`the process that ran it ended with ${signal ?? code}`);
+    const patience = setTimeout(() => {
+      child.disconnect();
+      child.kill("SIGKILL");
+      fail(`it did not end in ${LONGEST_SEED_MS / 1000} s`);
+    }, LONGEST_SEED_MS);
     child.on("message", settle).on("exit", died);
     child.send(task);
   });

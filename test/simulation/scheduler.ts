@@ -28,7 +28,21 @@ export interface SchedulerOptions {
   readonly draws: () => number;
 }
 
+/** What a run may take at most: one that goes on and on has not come to what it waits for. */
+export interface RunBound {
+  readonly simulatedMs: number;
+  readonly events: number;
+  /** What it waits for, for whoever wonders why it does not end. */
+  readonly waitsFor: () => string;
+}
+
+/** A run that went past its bound. */
+export class EndlessRun extends Error {
+  override readonly name = "EndlessRun";
+}
+
 export class Scheduler {
+  bound: RunBound | undefined;
   nowMs = 0;
   eventCount = 0;
   /** Told of each event before it runs. */
@@ -79,10 +93,11 @@ export class Scheduler {
     return this.nextEvent()?.atMs;
   }
 
-  /** Runs the next event with all that follows from it at once; false when there is none. @throws what it or an invariant throws. */
+  /** Runs the next event with all that follows from it at once; false when there is none. @throws what it or an invariant throws, EndlessRun past the bound. */
   async step(): Promise<boolean> {
     const event = this.nextEvent();
     if (event === undefined) return false;
+    this.checkBound(event.atMs);
     this.heap.pop();
     this.nowMs = event.atMs;
     this.eventCount++;
@@ -130,6 +145,14 @@ export class Scheduler {
   /** Adds what else a run should repeat, for instance the bytes it ended with. */
   mixText(text: string): void {
     for (let i = 0; i < text.length; i++) this.mix(text.charCodeAt(i));
+  }
+
+  private checkBound(atMs: number): void {
+    const { bound } = this;
+    if (bound === undefined || (atMs <= bound.simulatedMs && this.eventCount < bound.events)) return;
+    throw new EndlessRun(
+      `V9: no end after ${this.eventCount} events and ${Math.round(this.nowMs)} simulated ms: it waits for ${bound.waitsFor()}`,
+    );
   }
 
   /** Drops what was cancelled or belongs to the dead; moves what a stalled node cannot do yet. */

@@ -123,7 +123,8 @@ export class Simulation {
   /** The node's loop stands still for so long; what it is sent meanwhile waits. */
   stall(name: string, durationMs: number): void {
     const node = this.nodes.get(name);
-    if (node !== undefined) node.stalledUntilMs = this.scheduler.nowMs + durationMs;
+    // A shorter stall does not end a longer one: half of the node would go on, while what waits already waits.
+    if (node !== undefined) node.stalledUntilMs = Math.max(node.stalledUntilMs, this.scheduler.nowMs + durationMs);
   }
 
   /** Runs the simulation until the test's own code is through. */

@@ -13,6 +13,8 @@ export class Admin {
   private readonly clients: RpcClient[];
   private turn = 0;
   private closed = false;
+  /** What was asked last, and what came of it. */
+  private last: { readonly api: string; readonly request: object; readonly answer: object | undefined } | undefined;
 
   constructor(environment: ClientEnvironment) {
     const { network, clock, pool, name, bootstrap } = environment;
@@ -46,12 +48,22 @@ export class Admin {
     request: Encode<Req>,
   ): Promise<Decode<Res> | undefined> {
     const client = this.clients[this.turn++ % this.clients.length] as RpcClient;
+    this.last = { api: api.name, request, answer: undefined };
     try {
-      return (await client.call(api, request, { version, timeoutMs: CLIENT_SETTINGS.requestTimeoutMs })).body;
+      const { body } = await client.call(api, request, { version, timeoutMs: CLIENT_SETTINGS.requestTimeoutMs });
+      this.last = { api: api.name, request, answer: body };
+      return body;
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
       return undefined;
     }
+  }
+
+  /** For whoever wonders what it waits for. */
+  describe(): string {
+    if (this.last === undefined) return "nothing was asked";
+    const { api, request, answer } = this.last;
+    return `${api} ${JSON.stringify(request)}, answered ${JSON.stringify(answer) ?? "not yet"}`;
   }
 
   close(): void {

@@ -42,6 +42,8 @@ export interface RunOptions {
   readonly log?: SimulatedClusterOptions["log"];
   /** Given the cluster before it starts: for scripted faults and injected bugs. */
   readonly prepare?: (cluster: SimulatedCluster) => void;
+  /** Other bounds than every run has. */
+  readonly bound?: { readonly simulatedMs: number; readonly events: number };
 }
 
 /** A failure of a run, with when it came. */
@@ -65,6 +67,9 @@ const HEALED_LOAD_MS = 10_000;
 const HEALED_LOAD_TURNS = 5;
 const ENOUGH_ACKNOWLEDGED = 700;
 const LOOK_EVERY_MS = 500;
+/** What no run comes near that ends; changes of topics under way when all is healed have what the phases leave of it. */
+export const LONGEST_RUN_MS = 400_000;
+export const MOST_EVENTS = 3_000_000;
 
 /** Runs a plan. @throws RunFailure. */
 export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<RunResult> {
@@ -86,6 +91,7 @@ class Run {
   private readonly witness: ClientWitness;
   private producers: Producer[] = [];
   private consumers: Consumer[] = [];
+  private waitsFor: () => string = () => "the cluster to start";
 
   constructor(simulation: Simulation, plan: Plan, options: RunOptions) {
     this.simulation = simulation;
@@ -98,6 +104,8 @@ class Run {
     options.prepare?.(this.cluster);
     this.auditor = new Auditor(this.cluster);
     this.witness = new ClientWitness(this.ledger, this.auditor, this.cluster.failures);
+    const bound = options.bound ?? { simulatedMs: LONGEST_RUN_MS, events: MOST_EVENTS };
+    simulation.scheduler.bound = { ...bound, waitsFor: () => this.waitsFor() };
   }
 
   async run(): Promise<RunResult> {
@@ -106,7 +114,9 @@ class Run {
     await scheduler.until(cluster.running.start());
     const admin = new Admin(this.clientNamed("admin"));
     const operator = new Operator(admin, this.cluster, this.auditor, plan.topics);
+    this.waitsFor = () => `the topics to be made: ${admin.describe()}`;
     await scheduler.until(operator.createAll());
+    this.waitsFor = () => `the time of faults, or of load, to end: ${plan.durationMs} ms and then ${HEALED_LOAD_MS}`;
     plan.clockSkewMs.forEach((skewMs, index) => {
       cluster.machine(nodeName(index + 1)).clock.jumpWall(skewMs);
     });
@@ -128,7 +138,9 @@ class Run {
       await scheduler.advance(HEALED_LOAD_MS);
     }
     for (const producer of this.producers) producer.finish();
+    this.waitsFor = () => `the administrator: ${admin.describe()}`;
     await scheduler.until(operator.finished());
+    this.waitsFor = () => this.whyNotConverged() ?? "nothing any more";
     await this.converge();
     this.auditor.lookAtAll();
     checkEnd(cluster, this.auditor, this.ledger);
@@ -157,10 +169,14 @@ class Run {
     const { scheduler } = this.simulation;
     const deadlineMs = scheduler.nowMs + CONVERGE_MS;
     for (;;) {
-      const why = whyNotConverged(this.cluster, this.auditor, this.producers, this.consumers);
+      const why = this.whyNotConverged();
       if (why === undefined) return;
       if (scheduler.nowMs > deadlineMs) throw new Error(`V9: not whole ${CONVERGE_MS} ms after all was healed: ${why}`);
       await scheduler.advance(LOOK_EVERY_MS);
     }
+  }
+
+  private whyNotConverged(): string | undefined {
+    return whyNotConverged(this.cluster, this.auditor, this.producers, this.consumers);
   }
 }

@@ -13,6 +13,7 @@ export interface SeedOptions {
   /** A bug of Kafka's history to put back: the run should fail. */
   readonly bug?: string;
   readonly log?: RunOptions["log"];
+  readonly bound?: RunOptions["bound"];
 }
 
 export interface SeedOutcome {
@@ -44,11 +45,12 @@ export async function runSeed(seed: string, options: SeedOptions = {}): Promise<
   }
 }
 
-async function runOnce(seed: string, { bug, log }: SeedOptions): Promise<RunResult> {
+async function runOnce(seed: string, { bug, log, bound }: SeedOptions): Promise<RunResult> {
   let mend = (): void => {};
   try {
     return await runPlan(drawPlan(seed), {
       ...(log === undefined ? {} : { log }),
+      ...(bound === undefined ? {} : { bound }),
       prepare: (cluster) => {
         if (bug !== undefined) mend = bugNamed(bug).inject(cluster);
       },
