@@ -9,6 +9,8 @@
  *   --bug NAME     puts a bug of Kafka's history back; passes when a seed finds it
  *   --processes N  how many run at once (one a core)
  *
+ * Every ten seconds it says how far it is, and how fast: seeds a minute, simulated seconds a second.
+ *
  * Owns: what is run and what is printed. Leaves to test/simulation: the runs.
  */
 import { availableParallelism } from "node:os";
@@ -88,23 +90,27 @@ async function runMany(): Promise<boolean> {
       }
       if (performance.now() - shownMs > PROGRESS_EVERY_MS) {
         shownMs = performance.now();
-        console.log(`${ran} seeds, ${failed.length} failed, ${((shownMs - startMs) / 1000).toFixed(0)} s`);
+        console.log(`${failed.length} failed; ${speedOf(ran, totals, shownMs - startMs)}`);
       }
       return given.bug === undefined || failed.length === 0;
     },
   });
-  const wallSeconds = (performance.now() - startMs) / 1000;
   for (const [name, count] of totals.all) console.log(`${name.padEnd(28)} ${count.toLocaleString("en")}`);
-  const rate = totals.of("simulated seconds") / wallSeconds;
-  console.log(
-    `${ran} seeds in ${wallSeconds.toFixed(0)} s: ${((ran * 60) / wallSeconds).toFixed(0)} seeds a minute, ` +
-      `${rate.toFixed(0)} simulated seconds a second`,
-  );
+  console.log(speedOf(ran, totals, performance.now() - startMs));
   if (given.bug !== undefined) return foundBug(given.bug, failed, ran);
   const missing = given.former ? [] : totals.missing();
   if (missing.length > 0) console.log(`never happened: ${missing.join(", ")}`);
   console.log(`${failed.length} seeds failed${failed.length > 0 ? `: ${failed.map(({ seed }) => seed)}` : ""}`);
   return failed.length === 0 && missing.length === 0;
+}
+
+function speedOf(ran: number, totals: Totals, wallMs: number): string {
+  const wallSeconds = wallMs / 1000;
+  const rate = totals.of("simulated seconds") / wallSeconds;
+  return (
+    `${ran} seeds in ${wallSeconds.toFixed(0)} s: ${((ran * 60) / wallSeconds).toFixed(0)} seeds a minute, ` +
+    `${rate.toFixed(0)} simulated seconds a second`
+  );
 }
 
 function foundBug(name: string, failed: readonly SeedOutcome[], ran: number): boolean {

@@ -18,6 +18,9 @@ export interface SeedTask {
 
 const RUN = { plan: runSeed, transactions: runTransactionsSeed } as const;
 
+// Connections break by the thousand, each with an error; only messages are sent home.
+Error.stackTraceLimit = 0;
+
 process.on("message", ({ kind, seed, options }: SeedTask) => {
   void RUN[kind](seed, options).then((outcome) => process.send?.(outcome));
 });

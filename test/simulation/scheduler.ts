@@ -7,7 +7,7 @@
  */
 import type { Timer } from "../../storage/clock.ts";
 import { EventHeap, type EventOwner, type SimulatedEvent } from "./event-heap.ts";
-import { drain } from "./node-drain.ts";
+import { drain, driveSteps } from "./node-drain.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 
 export interface ScheduleOptions {
@@ -51,6 +51,7 @@ export class Scheduler {
   private readonly options: SchedulerOptions;
   private readonly invariants: (() => void)[] = [];
   private sequence = 0;
+  private current: SimulatedEvent | undefined;
   private hashLow = 0x811c9dc5;
   private hashHigh = 0x1b873593;
 
@@ -93,53 +94,67 @@ export class Scheduler {
     return this.nextEvent()?.atMs;
   }
 
-  /** Runs the next event with all that follows from it at once; false when there is none. @throws what it or an invariant throws, EndlessRun past the bound. */
+  /** Runs the next event with all that follows from it at once; false when there is none. @throws what it or an invariant throws. */
   async step(): Promise<boolean> {
-    const event = this.nextEvent();
-    if (event === undefined) return false;
-    this.checkBound(event.atMs);
-    this.heap.pop();
-    this.nowMs = event.atMs;
-    this.eventCount++;
-    this.onEvent?.(event);
-    const run = event.run as () => void;
-    event.run = undefined;
-    run();
+    if (!this.begin(Number.POSITIVE_INFINITY)) return false;
     await drain();
-    this.mix(event.sequence);
-    this.mix(Math.round(event.atMs * 1000));
-    this.mixText(event.node.name);
-    this.mixText(event.kind);
-    this.mix(this.options.draws());
-    for (const check of this.invariants) check();
+    this.end();
     return true;
   }
 
   /** Steps until `done` settles, and gives what it gives. @throws Error when nothing is left that could settle it. */
-  async until<T>(done: Promise<T>, maxEvents = 50_000_000): Promise<T> {
+  async until<T>(done: Promise<T>): Promise<T> {
     let settled = false;
     const settle = () => {
       settled = true;
     };
     done.then(settle, settle);
-    await drain();
-    for (let left = maxEvents; !settled; left--) {
-      if (left === 0) throw new Error(`not done after ${maxEvents} events, at ${this.nowMs} ms`);
-      if (!(await this.step())) throw new Error(`waits for what cannot happen any more, at ${this.nowMs} ms`);
-    }
+    await driveSteps(
+      () => {
+        if (settled) return false;
+        if (this.begin(Number.POSITIVE_INFINITY)) return true;
+        throw new Error(`waits for what cannot happen any more, at ${this.nowMs} ms`);
+      },
+      () => this.end(),
+    );
     return done;
   }
 
   /** Steps through all that happens in the next `durationMs`; the time is then that much later. */
   async advance(durationMs: number): Promise<void> {
     const endMs = this.nowMs + durationMs;
-    await drain();
-    for (;;) {
-      const nextMs = this.nextAtMs();
-      if (nextMs === undefined || nextMs > endMs) break;
-      await this.step();
-    }
+    await driveSteps(
+      () => this.begin(endMs),
+      () => this.end(),
+    );
     this.nowMs = endMs;
+  }
+
+  /** The first half of a step: the next event, if there is one until then. @throws what it throws, EndlessRun past the bound. */
+  private begin(lastMs: number): boolean {
+    const event = this.nextEvent();
+    if (event === undefined || event.atMs > lastMs) return false;
+    this.checkBound(event.atMs);
+    this.heap.pop();
+    this.nowMs = event.atMs;
+    this.eventCount++;
+    this.current = event;
+    this.onEvent?.(event);
+    const run = event.run as () => void;
+    event.run = undefined;
+    run();
+    return true;
+  }
+
+  /** The second half: all that the event made ready has run. @throws what an invariant throws. */
+  private end(): void {
+    const event = this.current as SimulatedEvent;
+    this.mix(event.sequence);
+    this.mix(Math.round(event.atMs * 1000));
+    this.mixText(event.node.name);
+    this.mixText(event.kind);
+    this.mix(this.options.draws());
+    for (const check of this.invariants) check();
   }
 
   /** Adds what else a run should repeat, for instance the bytes it ended with. */
