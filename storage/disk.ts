@@ -45,6 +45,8 @@ export interface DiskFile {
   read(position: number, target: Buffer): number;
   /** The same off the loop, for large or cold reads. */
   readLarge(position: number, target: Buffer): Promise<number>;
+  /** Reads as much of it as is quickly had, which may be nothing: readLarge() gives the rest. */
+  readAtHand(position: number, target: Buffer): number;
   /** Cuts the file to `sizeBytes`, which is not above its size. */
   truncate(sizeBytes: number): void;
   /** Data and size are on the device when it resolves. @throws DiskError: all unsynced data counts as lost. */

@@ -236,6 +236,10 @@ class MemoryFile implements DiskFile {
     return this.read(position, target);
   }
 
+  readAtHand(position: number, target: Buffer): number {
+    return this.read(position, target);
+  }
+
   truncate(sizeBytes: number): void {
     this.mustBeOpen();
     this.disk.cut(this.content, sizeBytes);

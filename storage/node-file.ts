@@ -8,6 +8,7 @@
 import { constants, fdatasync, ftruncateSync, read, readSync, writeSync, writevSync } from "node:fs";
 import { DiskError, type DiskFile } from "./disk.ts";
 import { toDiskError } from "./node-disk-error.ts";
+import { FileWarmth } from "./node-file-warmth.ts";
 import type { NodeOpenFiles, OpenFile } from "./node-open-files.ts";
 import { withSyncTurn } from "./node-sync-turns.ts";
 
@@ -22,6 +23,7 @@ export class NodeFile implements DiskFile, OpenFile {
   dirty = true;
   sizeBytes: number;
   private readonly files: NodeOpenFiles;
+  private readonly warmth = new FileWarmth();
   private failure: DiskError | undefined;
   private running: Promise<void> | undefined;
   /** The sync after the one that runs; all who ask meanwhile share it. */
@@ -92,6 +94,10 @@ export class NodeFile implements DiskFile, OpenFile {
     } finally {
       this.files.unpin(this);
     }
+  }
+
+  readAtHand(position: number, target: Buffer): number {
+    return this.warmth.read(target.length, (offset, end) => this.read(position + offset, target.subarray(offset, end)));
   }
 
   truncate(sizeBytes: number): void {

@@ -120,6 +120,10 @@ class LivingFile implements DiskFile {
     return this.life.outcome(this.open.readLarge(position, target));
   }
 
+  readAtHand(position: number, target: Buffer): number {
+    return this.open.readAtHand(position, target);
+  }
+
   truncate(sizeBytes: number): void {
     this.open.truncate(sizeBytes);
   }

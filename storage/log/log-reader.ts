@@ -52,33 +52,42 @@ export class LogReader {
     if (hot !== undefined) return this.finish(hot, offset, options);
     const extent = this.extentOf(offset, upToOffset, options);
     if (extent === undefined) return this.finish(new LogReadResult(offset), offset, options);
-    if (extent.sizeBytes > MAX_SYNC_READ_BYTES) return this.readLarge(offset, options, extent);
-    return this.finish(this.readSmall(offset, extent), offset, options);
+    return this.readExtent(offset, options, extent);
   }
 
-  private readSmall(offset: number, extent: Extent): LogReadResult {
-    const buffer = this.bufferFor(extent);
+  private readExtent(offset: number, options: ReadOptions, extent: Extent): LogReadResult | Promise<LogReadResult> {
+    const { log } = extent.segment;
+    const { sizeBytes } = extent;
+    const { position } = extent.first;
+    const buffer = this.state.around.tailBudget.pool.acquire(sizeBytes);
+    let result: LogReadResult;
     try {
-      const count = extent.segment.log.read(extent.first.position, buffer.buffer.subarray(0, extent.sizeBytes));
-      return this.checked(offset, extent, buffer, count);
+      const target = buffer.buffer.subarray(0, sizeBytes);
+      const isSmall = sizeBytes <= MAX_SYNC_READ_BYTES;
+      const count = isSmall ? log.read(position, target) : log.readAtHand(position, target);
+      if (!isSmall && count < sizeBytes) return this.readRest(offset, options, extent, buffer, count);
+      result = this.checked(offset, extent, buffer, count);
     } catch (error) {
       buffer.release();
       throw error;
     }
+    return this.finish(result, offset, options);
   }
 
-  private bufferFor({ sizeBytes }: Extent): SharedBuffer {
-    return this.state.around.tailBudget.pool.acquire(sizeBytes);
-  }
-
-  private async readLarge(offset: number, options: ReadOptions, extent: Extent): Promise<LogReadResult> {
+  /** Off the loop, what was not at hand. @param readBytes what is in the buffer already; it is this function's from here on. */
+  private async readRest(
+    offset: number,
+    options: ReadOptions,
+    extent: Extent,
+    buffer: SharedBuffer,
+    readBytes: number,
+  ): Promise<LogReadResult> {
     const { state } = this;
     const { truncations } = state;
-    const buffer = this.bufferFor(extent);
     let result: LogReadResult | undefined;
     try {
-      const target = buffer.buffer.subarray(0, extent.sizeBytes);
-      const count = await extent.segment.log.readLarge(extent.first.position, target);
+      const target = buffer.buffer.subarray(readBytes, extent.sizeBytes);
+      const count = readBytes + (await extent.segment.log.readLarge(extent.first.position + readBytes, target));
       if (state.truncations === truncations) result = this.checked(offset, extent, buffer, count);
     } catch (error) {
       buffer.release();

@@ -11,6 +11,7 @@ export class SimulatedFile implements DiskFile {
   private readonly path: string;
   private readonly run: number;
   private closed = false;
+  private readsAtHand = 0;
 
   constructor(disk: SimulatedDisk, inode: SimulatedInode, path: string, run: number) {
     this.disk = disk;
@@ -43,6 +44,13 @@ export class SimulatedFile implements DiskFile {
       this.disk.begin("read", this.path);
       return this.inode.read(position, target);
     });
+  }
+
+  /** All of it, half, or nothing, in turn. */
+  readAtHand(position: number, target: Buffer): number {
+    this.mustBeOpen();
+    const part = target.subarray(0, Math.ceil((target.length * (this.readsAtHand++ % 3)) / 2));
+    return this.inode.read(position, part);
   }
 
   truncate(sizeBytes: number): void {

@@ -61,6 +61,10 @@ export function describeDisk(name: string, make: () => { disk: Disk; root: strin
       const target = Buffer.alloc(whole.length + 10);
       expect(await file.readLarge(0, target)).toBe(whole.length);
       expect(target.subarray(0, whole.length).equals(whole)).toBe(true);
+      const atHand = Buffer.alloc(200_000);
+      const count = file.readAtHand(99_991, atHand);
+      expect(count).toBeLessThanOrEqual(200_000);
+      expect(atHand.subarray(0, count).equals(whole.subarray(99_991, 99_991 + count))).toBe(true);
       for (let position = 1; position < whole.length; position += 99_991) {
         const part = Buffer.alloc(1000);
         const count = file.read(position, part);
@@ -78,6 +82,7 @@ export function describeDisk(name: string, make: () => { disk: Disk; root: strin
       expect(file.read(3, Buffer.alloc(4))).toBe(0);
       expect(file.read(1000, Buffer.alloc(4))).toBe(0);
       expect(file.read(1, Buffer.alloc(4))).toBe(2);
+      expect(file.readAtHand(3, Buffer.alloc(4))).toBe(0);
       file.close();
     });
 

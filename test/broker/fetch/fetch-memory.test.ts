@@ -1,7 +1,10 @@
 /** The answers of a node share its memory: one alone gets all it asks for, many get little, and nothing is lost of the sum. */
 import { expect, test } from "vitest";
 import { FetchMemory } from "../../../broker/fetch/fetch-memory.ts";
+import { Reader } from "../../../protocol/bytes/reader.ts";
 import { Fetch } from "../../../protocol/messages/fetch.ts";
+import { BatchIterator } from "../../../protocol/records/batch-iterator.ts";
+import { decode } from "../../../protocol/schema/codec.ts";
 import { batchOfBytes } from "../../support/batches.ts";
 import { FixedBroker } from "../../support/fixed-broker.ts";
 import { probe, request, WireClient } from "../network/wire-client.ts";
@@ -70,6 +73,52 @@ test("B11: thirty clients that ask for all there is and read nothing hold what t
     await expect.poll(() => broker.broker.fetchMemory.usedBytes).toBe(0);
   } finally {
     for (const client of clients) client[Symbol.dispose]();
+    await broker.close();
+  }
+});
+
+test("B11: what a client is slow to read stays as it was, however many others are answered meanwhile", async () => {
+  const broker = new FixedBroker({ tailBytes: 0 });
+  const slow: WireClient[] = [];
+  try {
+    const address = await broker.start();
+    broker.createTopic("t");
+    const partition = broker.broker.partitions.require("t", 0, broker.broker.image);
+    for (let i = 0; i < 16; i++) {
+      const prepared = partition.log.prepare(batchOfBytes(900_000), undefined, { origin: "client" });
+      if (prepared instanceof Promise) throw new Error("prepared elsewhere");
+      partition.append(prepared, false);
+    }
+    const topics = [{ topic: "t", partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: ALL }] }];
+    const fetch = { replicaId: -1, maxWaitMs: 0, minBytes: 1, maxBytes: ALL, topics, forgottenTopicsData: [] };
+    for (let i = 0; i < 2; i++) {
+      const client = await WireClient.open(address);
+      slow.push(client);
+      client.stopReading();
+      client.send(request(Fetch, 11, fetch));
+    }
+    await expect.poll(() => broker.broker.fetchMemory.usedBytes).toBeGreaterThan(25 * MIB);
+    // Buffers that are given back are overwritten, and these use them again.
+    using quick = await WireClient.open(address);
+    const answers: (Buffer | undefined)[] = [];
+    for (let i = 0; i < 5; i++) {
+      quick.send(request(Fetch, 11, fetch));
+      answers.push(await quick.frame());
+    }
+    for (const client of slow) {
+      client.goOnReading();
+      answers.push(await client.frame());
+    }
+    for (const answer of answers) {
+      const body = decode(Fetch.response, 11, new Reader(answer as Buffer, 4, (answer as Buffer).length));
+      const [data] = body.responses[0]?.partitions ?? [];
+      const batches = [...new BatchIterator(data?.records as Buffer)];
+      expect(batches.length).toBe(16);
+      for (const batch of batches) expect(batch.checkCrc()).toBe(true);
+    }
+    await expect.poll(() => broker.broker.fetchMemory.usedBytes).toBe(0);
+  } finally {
+    for (const client of slow) client[Symbol.dispose]();
     await broker.close();
   }
 });

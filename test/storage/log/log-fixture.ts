@@ -24,7 +24,6 @@ import type { SegmentedLog } from "../../../storage/log/segmented-log.ts";
 import { TailBudget } from "../../../storage/log/tail-budget.ts";
 import { DEFAULT_LOG_CONFIG, type LogConfig } from "../../../storage/log-config.ts";
 import { type LogFields, type Logger, SILENT_LOGGER } from "../../../storage/logger.ts";
-import { MemoryDisk } from "../../../storage/memory-disk.ts";
 import type {
   AppendOptions,
   AppendResult,
@@ -33,6 +32,7 @@ import type {
   ReadOptions,
 } from "../../../storage/partition-log.ts";
 import { BufferPool, type SharedBuffer } from "../../../storage/shared-buffer.ts";
+import { ColdDisk } from "../../support/cold-disk.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
@@ -75,11 +75,11 @@ export interface FixtureOptions {
   readonly maxProducers?: number;
 }
 
-/** Surroundings in which a released buffer is overwritten. */
+/** Surroundings in which a released buffer is overwritten, and large reads are done off the loop. */
 export function surroundings(options: FixtureOptions = {}): Fixture {
   const pool = new BufferPool({ maxIdleBytes: 64 << 20, poison: true });
   return {
-    disk: options.disk ?? new MemoryDisk(),
+    disk: options.disk ?? new ColdDisk(),
     clock: options.clock ?? new ManualClock(),
     random: new SeededRandom(1),
     compute: new LaterCompute(),

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ErrorCode } from "../../../protocol/error-codes.ts";
 import { Codec } from "../../../protocol/records/codec.ts";
 import type { SegmentedLog } from "../../../storage/log/segmented-log.ts";
+import { ColdDisk } from "../../support/cold-disk.ts";
 import {
   append,
   appendShared,
@@ -24,11 +25,13 @@ const { OFFSET_OUT_OF_RANGE } = ErrorCode;
 
 // Reads must not differ by where they find the bytes.
 describe.each([
-  ["from the tail", 16 << 20],
-  ["from the disk", 0],
-])("reading %s", (_, tailBytes) => {
+  ["from the tail", 16 << 20, 0],
+  ["from the disk", 0, 0],
+  ["from the page cache", 0, 1],
+  ["from the disk, half of it in the page cache", 0, 0.5],
+])("reading %s", (_, tailBytes, partAtHand) => {
   async function withLog(check: (log: SegmentedLog, around: Fixture) => Promise<void>, config = {}): Promise<void> {
-    const around = surroundings({ tailBytes });
+    const around = surroundings({ tailBytes, disk: new ColdDisk(partAtHand) });
     const log = await openLog(around, { config });
     await check(log, around);
     await log.close();
