@@ -20,6 +20,7 @@ import { FetchMemory } from "./fetch/fetch-memory.ts";
 import { FetchSessionCache } from "./fetch/fetch-session.ts";
 import { GroupCoordinator } from "./groups/group-coordinator.ts";
 import { groupSettings } from "./groups/group-settings.ts";
+import { EndOffsets } from "./groups/share/end-offsets.ts";
 import { AutoTopicCreation } from "./metadata/auto-topic-creation.ts";
 import { internalTopicSettings } from "./metadata/internal-topic-settings.ts";
 import { InternalTopic } from "./metadata/internal-topics.ts";
@@ -84,6 +85,7 @@ export class BrokerNode implements Broker {
   readonly transactions: TransactionCoordinator;
   readonly shareCoordinator: ShareCoordinator;
   readonly sharePersister: PeerSharePersister;
+  readonly endOffsets: EndOffsets;
   readonly markerWriter: MarkerWriter;
   readonly transactionVerifier: TransactionVerifier;
   readonly lostBrokers: LostBrokers;
@@ -123,15 +125,19 @@ export class BrokerNode implements Broker {
     this.replicationQuotas = { leader: this.replicationQuota("leader"), follower: this.replicationQuota("follower") };
     this.autoTopics = new AutoTopicCreation(controller, internalTopicSettings(settings), clock);
     this.producerIds = new ProducerIds(controller);
+    const image = (): MetadataImage => this.image;
+    this.shareCoordinator = new ShareCoordinator({
+      ...{ clock, logger, image, settings: shareCoordinatorSettings(settings) },
+    });
+    this.sharePersister = new PeerSharePersister({
+      ...{ nodeId: this.nodeId, clock, image, coordinator: this.shareCoordinator, autoTopics: this.autoTopics },
+      peers: this.peers("share-state"),
+    });
     this.groups = new GroupCoordinator({
-      clock,
-      random,
-      logger,
+      ...{ clock, random, logger, image, sharePersister: this.sharePersister },
       settings: groupSettings(settings),
-      image: () => this.image,
     });
     const { nodeId, partitions, groups, producerIds } = this;
-    const image = (): MetadataImage => this.image;
     const { requestTimeoutMs } = settings;
     this.markerWriter = new MarkerWriter({ clock, partitions, groups, timeoutMs: requestTimeoutMs });
     this.transactions = new TransactionCoordinator({
@@ -143,12 +149,9 @@ export class BrokerNode implements Broker {
       ...{ nodeId, image, requestTimeoutMs, coordinator: this.transactions },
       peers: this.peers("add-partitions-to-txn"),
     });
-    this.shareCoordinator = new ShareCoordinator({
-      ...{ clock, logger, image, settings: shareCoordinatorSettings(settings) },
-    });
-    this.sharePersister = new PeerSharePersister({
-      ...{ nodeId, clock, image, coordinator: this.shareCoordinator, autoTopics: this.autoTopics },
-      peers: this.peers("share-state"),
+    this.endOffsets = new EndOffsets({
+      ...{ nodeId, image, partitions, requestTimeoutMs },
+      peers: this.peers("end-offsets"),
     });
   }
 
@@ -212,6 +215,7 @@ export class BrokerNode implements Broker {
     this.lostBrokers.close();
     this.transactionVerifier.close();
     this.transactions.close();
+    this.endOffsets.close();
     this.sharePersister.close();
     this.shareCoordinator.close();
     this.groups.close();

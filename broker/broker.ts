@@ -10,6 +10,7 @@ import type { NodeFeatures } from "./features.ts";
 import type { FetchMemory } from "./fetch/fetch-memory.ts";
 import type { FetchSessionCache } from "./fetch/fetch-session.ts";
 import type { GroupCoordinator } from "./groups/group-coordinator.ts";
+import type { EndOffsets } from "./groups/share/end-offsets.ts";
 import type { AutoTopicCreation } from "./metadata/auto-topic-creation.ts";
 import type { LostBrokers } from "./metadata/lost-brokers.ts";
 import type { MetadataImage } from "./metadata/metadata-image.ts";
@@ -62,6 +63,8 @@ export interface Broker {
   readonly transactions: TransactionCoordinator;
   /** Keeps the state of the share partitions that are this broker's to keep. */
   readonly shareCoordinator: ShareCoordinator;
+  /** Where partitions end, wherever they are led. */
+  readonly endOffsets: EndOffsets;
   /** Asks whichever broker keeps the state of a share partition. */
   readonly sharePersister: SharePersister;
   /** Ends transactions in the partitions led here. */

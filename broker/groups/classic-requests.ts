@@ -39,6 +39,8 @@ export function joinGroup(
   const rules = { initialRebalanceDelayMs, maxGroupSize, maxMemberBytes: machine.maxBatchBytes };
   const group = machine.groups.get(groupId);
   if (group === undefined || group.type === "classic") return decideJoin(group, request, client, rules, machine.nowMs);
+  // A share group becomes nothing else.
+  if (group.type === "share") return { response: joinError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, memberId) };
   if (isEmpty(group)) {
     const decision = decideJoin(undefined, request, client, rules, machine.nowMs);
     if (decision.records === undefined) return decision;

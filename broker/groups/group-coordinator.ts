@@ -11,6 +11,7 @@ import type { Logger } from "../../storage/logger.ts";
 import type { Random } from "../../storage/random.ts";
 import { InternalTopic } from "../metadata/internal-topics.ts";
 import type { MetadataDelta, MetadataImage, TopicImage } from "../metadata/metadata-image.ts";
+import type { SharePersister } from "../share-state/share-persister.ts";
 import type { CoordinatorLog } from "../state-machine/coordinator-log.ts";
 import { CoordinatorRuntime } from "../state-machine/coordinator-runtime.ts";
 import { partitionOfKey } from "../state-machine/key-partition.ts";
@@ -18,12 +19,14 @@ import { Reply } from "../state-machine/reply.ts";
 import type { TransactionEnd } from "../state-machine/shard.ts";
 import { resolveRegexes } from "./consumer/regex/topic-regexes.ts";
 import { decideRegexesResolved } from "./consumer/regexes.ts";
-import type { GroupChange, GroupDeadline, GroupDecision, GroupEffect } from "./group-decision.ts";
+import type { GroupChange, GroupDeadline, GroupDecision, GroupEffect, ResolveEffect } from "./group-decision.ts";
 import { GroupMachine } from "./group-machine.ts";
 import { GROUP_RECORD_TYPES } from "./group-record-types.ts";
 import type { GroupSettings } from "./group-settings.ts";
 
 import { type DeletedTopic, decideTopicsDeleted } from "./offsets/delete-offsets.ts";
+import { forgetTopics } from "./share/offset-decisions.ts";
+import { ShareGroupState } from "./share/share-group-state.ts";
 
 /** With the uuid behind it, it fits the strings of records and responses whatever it is made of. */
 const MAX_PREFIX_LENGTH = 10_000;
@@ -35,10 +38,13 @@ export interface GroupCoordinatorOptions {
   readonly settings: GroupSettings;
   /** The cluster as this broker knows it now. */
   readonly image: () => MetadataImage;
+  /** Keeps the state of what share groups read. */
+  readonly sharePersister: SharePersister;
 }
 
 export class GroupCoordinator {
   readonly settings: GroupSettings;
+  readonly shareState: ShareGroupState;
   private readonly random: Random;
   private readonly clock: Clock;
   private readonly image: () => MetadataImage;
@@ -54,6 +60,7 @@ export class GroupCoordinator {
     this.image = options.image;
     this.newTopicsOffset = options.image().offset;
     this.topicsOffset = options.image().offset;
+    this.shareState = new ShareGroupState(this, { persister: options.sharePersister, image: options.image });
     const around = {
       ...{ clock, settings, image: options.image },
       newTopicsOffset: () => this.newTopicsOffset,
@@ -67,7 +74,7 @@ export class GroupCoordinator {
       writeTimeoutMs: settings.writeTimeoutMs,
       batchStyle: { compression: settings.compression },
       newMachine: (timeline, log) => new GroupMachine(timeline, around, log),
-      runEffect: (effect) => this.resolveRegexes(effect),
+      runEffect: (effect) => this.runEffect(effect),
     });
   }
 
@@ -96,8 +103,13 @@ export class GroupCoordinator {
     }
   }
 
+  private runEffect(effect: GroupEffect): void {
+    if (effect.kind === "resolveRegexes") this.resolveRegexes(effect);
+    else this.shareState.initialize(effect);
+  }
+
   /** Looks through the topics in turns of the loop; what was found is refused or void if the group has moved on meanwhile. */
-  private resolveRegexes({ groupId, regexes }: GroupEffect): void {
+  private resolveRegexes({ groupId, regexes }: ResolveEffect): void {
     const image = this.image();
     const resolvedMs = this.clock.wallMs();
     resolveRegexes(regexes, [...image.topics.keys()], this.clock, (topics) => {
@@ -115,6 +127,14 @@ export class GroupCoordinator {
   topicsDeleted(topics: readonly DeletedTopic[]): void {
     for (const partition of this.runtime.activePartitions()) {
       this.runtime.write(partition, nobody(), (machine) => decideTopicsDeleted(topics, machine.offsets));
+      this.forgetSharePartitions(partition, new Set(topics.map(({ id }) => id)));
+    }
+  }
+
+  private forgetSharePartitions(partition: number, topicIds: ReadonlySet<string>): void {
+    const machine = this.runtime.shard(partition)?.machine;
+    for (const group of [...(machine?.shareGroupsWith(topicIds) ?? [])]) {
+      this.runtime.write(partition, nobody(), () => forgetTopics(group, topicIds));
     }
   }
 
@@ -141,6 +161,13 @@ export class GroupCoordinator {
     const partition = this.partitionOf(groupId);
     if (partition === undefined) throw new KafkaError(ErrorCode.NOT_COORDINATOR);
     return this.runtime.machine(partition);
+  }
+
+  /** Whether there is a share group of this id here, as far as is known now. */
+  isShareGroup(groupId: string): boolean {
+    const partition = this.partitionOf(groupId);
+    const machine = partition === undefined ? undefined : this.runtime.shard(partition)?.machine;
+    return machine?.groups.get(groupId)?.type === "share";
   }
 
   /** All machines of this broker, for queries. @throws KafkaError COORDINATOR_LOAD_IN_PROGRESS while one is loading. */

@@ -36,6 +36,8 @@ export interface GroupKind<G> {
   readsTopic(group: G, topic: string): boolean;
   /** From when the retention of an offset counts, given when it was committed; undefined when offsets of this group do not expire. */
   expiryBase(group: G, commitTimestampMs: number): number | undefined;
+  /** Whether an empty group without offsets is forgotten in time. */
+  readonly expires: boolean;
   /** Deletes the group. */
   tombstones(group: G): CoordinatorRecord[];
 }

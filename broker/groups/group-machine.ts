@@ -30,6 +30,12 @@ import { allOffsetTombstones } from "./offsets/delete-offsets.ts";
 import { expiredRecords } from "./offsets/expire-offsets.ts";
 import { type OffsetKey, offsetFromRecord } from "./offsets/offset-record.ts";
 import { OffsetStore } from "./offsets/offset-store.ts";
+import { decideShareDeadline } from "./share/leave.ts";
+import { loadedShareGroup } from "./share/loaded-group.ts";
+import { isShareRecord, replayShareRecord } from "./share/replay-records.ts";
+import type { ShareGroup } from "./share/share-group.ts";
+import { mentions } from "./share/share-partitions.ts";
+import { type ShareRules, shareRules } from "./share/share-rules.ts";
 import { decideStreamsDeadline } from "./streams/leave.ts";
 import { loadedStreamsGroup } from "./streams/loaded-group.ts";
 import { isStreamsRecord, replayStreamsRecord } from "./streams/replay-records.ts";
@@ -104,6 +110,20 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, Gr
     return streamsRules(settings.streams, groupId, surroundings);
   }
 
+  /** What decisions about a share group go by. */
+  shareRules(groupId: string): ShareRules {
+    const { settings, around, nowMs } = this;
+    const [image, topicsOffset] = [around.image(), around.topicsOffset()];
+    return shareRules(settings.share, groupId, { image, topicsOffset, nowMs });
+  }
+
+  /** Share groups that have to do with any of these topics. */
+  *shareGroupsWith(topicIds: ReadonlySet<string>): IterableIterator<ShareGroup> {
+    for (const [, group] of this.groups.entries()) {
+      if (group.type === "share" && mentions(group.sharePartitions, topicIds)) yield group;
+    }
+  }
+
   replay(record: StoredRecord | CoordinatorRecord, at: RecordPosition): void {
     switch (record.type.id) {
       case LegacyOffsetCommitRecord.id:
@@ -116,6 +136,7 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, Gr
       default:
         if (isConsumerRecord(record)) this.replayGroup("consumer", record, replayConsumerRecord);
         else if (isStreamsRecord(record)) this.replayGroup("streams", record, replayStreamsRecord);
+        else if (isShareRecord(record)) this.replayGroup("share", record, replayShareRecord);
     }
   }
 
@@ -189,6 +210,8 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, Gr
         return loadedConsumerGroup(group, this.consumerRules(group.groupId));
       case "streams":
         return loadedStreamsGroup(group, this.streamsRules(group.groupId));
+      case "share":
+        return loadedShareGroup(group, this.shareRules(group.groupId));
     }
   }
 
@@ -205,6 +228,8 @@ export class GroupMachine implements StateMachine<GroupChange, GroupDeadline, Gr
       case "streamsRevocation":
       case "streamsDelay":
         return decideStreamsDeadline(group, deadline, this.streamsRules(deadline.groupId));
+      case "shareSession":
+        return decideShareDeadline(group, deadline, this.shareRules(deadline.groupId));
       default: {
         const classic = group?.type === "classic" ? group : undefined;
         return decideDeadline(classic, deadline, this.settings.initialRebalanceDelayMs, this.nowMs);

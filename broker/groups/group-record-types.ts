@@ -23,6 +23,20 @@ import {
   OffsetCommitValue,
 } from "../../protocol/messages/group-records.ts";
 import {
+  ShareGroupCurrentMemberAssignmentKey,
+  ShareGroupCurrentMemberAssignmentValue,
+  ShareGroupMemberMetadataKey,
+  ShareGroupMemberMetadataValue,
+  ShareGroupMetadataKey,
+  ShareGroupMetadataValue,
+  ShareGroupStatePartitionMetadataKey,
+  ShareGroupStatePartitionMetadataValue,
+  ShareGroupTargetAssignmentMemberKey,
+  ShareGroupTargetAssignmentMemberValue,
+  ShareGroupTargetAssignmentMetadataKey,
+  ShareGroupTargetAssignmentMetadataValue,
+} from "../../protocol/messages/share-group-records.ts";
+import {
   StreamsGroupCurrentMemberAssignmentKey,
   StreamsGroupCurrentMemberAssignmentValue,
   StreamsGroupMemberMetadataKey,
@@ -70,6 +84,28 @@ export const RegularExpressionRecord = recordType(
   ConsumerGroupRegularExpressionKey,
   ConsumerGroupRegularExpressionValue,
 );
+export const ShareMemberRecord = recordType(10, ShareGroupMemberMetadataKey, ShareGroupMemberMetadataValue);
+export const ShareGroupRecord = recordType(11, ShareGroupMetadataKey, ShareGroupMetadataValue);
+export const ShareTargetAssignmentRecord = recordType(
+  12,
+  ShareGroupTargetAssignmentMetadataKey,
+  ShareGroupTargetAssignmentMetadataValue,
+);
+export const ShareMemberTargetRecord = recordType(
+  13,
+  ShareGroupTargetAssignmentMemberKey,
+  ShareGroupTargetAssignmentMemberValue,
+);
+export const ShareMemberAssignmentRecord = recordType(
+  14,
+  ShareGroupCurrentMemberAssignmentKey,
+  ShareGroupCurrentMemberAssignmentValue,
+);
+export const SharePartitionsRecord = recordType(
+  15,
+  ShareGroupStatePartitionMetadataKey,
+  ShareGroupStatePartitionMetadataValue,
+);
 
 export const StreamsGroupRecord = recordType(17, StreamsGroupMetadataKey, StreamsGroupMetadataValue);
 export const StreamsMemberRecord = recordType(19, StreamsGroupMemberMetadataKey, StreamsGroupMemberMetadataValue);
@@ -114,4 +150,10 @@ export const GROUP_RECORD_TYPES = new RecordTypes([
   StreamsMemberTargetRecord,
   StreamsMemberAssignmentRecord,
   StreamsTopologyRecord,
+  ShareMemberRecord,
+  ShareGroupRecord,
+  ShareTargetAssignmentRecord,
+  ShareMemberTargetRecord,
+  ShareMemberAssignmentRecord,
+  SharePartitionsRecord,
 ]);

@@ -4,6 +4,7 @@
 import { Codec, isCodec } from "../../protocol/records/codec.ts";
 import type { BrokerConfig } from "../config/broker-configs.ts";
 import { type ConsumerGroupSettings, migrationPolicy } from "./consumer/consumer-rules.ts";
+import { DEFAULT_SHARE_GROUP_SETTINGS, type ShareGroupSettings, shareGroupSettings } from "./share/share-rules.ts";
 import type { StreamsGroupSettings } from "./streams/streams-rules.ts";
 
 export interface GroupSettings {
@@ -30,6 +31,8 @@ export interface GroupSettings {
   readonly consumer: ConsumerGroupSettings;
   /** group.streams.*. */
   readonly streams: StreamsGroupSettings;
+  /** group.share.*. */
+  readonly share: ShareGroupSettings;
 }
 
 export const DEFAULT_GROUP_SETTINGS: GroupSettings = {
@@ -67,6 +70,7 @@ export const DEFAULT_GROUP_SETTINGS: GroupSettings = {
     maxStandbyReplicaCount: 2,
     maxGroupSize: 0x7fffffff,
   },
+  share: DEFAULT_SHARE_GROUP_SETTINGS,
 };
 
 /** The group coordinator's settings among the broker's configs. */
@@ -84,6 +88,7 @@ export function groupSettings(settings: BrokerConfig): GroupSettings {
     protocols: new Set(settings.groupCoordinatorRebalanceProtocols),
     consumer: consumerSettings(settings),
     streams: streamsSettings(settings),
+    share: shareGroupSettings(settings),
   };
 }
 

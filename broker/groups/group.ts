@@ -9,10 +9,12 @@ import { CLASSIC_KIND } from "./classic/classic-kind.ts";
 import type { ConsumerGroup } from "./consumer/consumer-group.ts";
 import { CONSUMER_KIND } from "./consumer/consumer-kind.ts";
 import type { GroupKind } from "./group-kind.ts";
+import type { ShareGroup } from "./share/share-group.ts";
+import { SHARE_KIND } from "./share/share-kind.ts";
 import type { StreamsGroup } from "./streams/streams-group.ts";
 import { STREAMS_KIND } from "./streams/streams-kind.ts";
 
-export type Group = ClassicGroup | ConsumerGroup | StreamsGroup;
+export type Group = ClassicGroup | ConsumerGroup | ShareGroup | StreamsGroup;
 export type GroupType = Group["type"];
 export type GroupOf<T extends GroupType> = Extract<Group, { readonly type: T }>;
 
@@ -20,6 +22,7 @@ const KINDS: { readonly [T in GroupType]: GroupKind<GroupOf<T>> } = {
   classic: CLASSIC_KIND,
   consumer: CONSUMER_KIND,
   streams: STREAMS_KIND,
+  share: SHARE_KIND,
 };
 
 /** Who answers for this group. */

@@ -8,6 +8,7 @@ import { ErrorCode } from "../../protocol/error-codes.ts";
 import { errorCodeOf, KafkaError } from "../../protocol/kafka-error.ts";
 import type { DeleteGroups, DescribeGroups, ListGroups } from "../../protocol/messages/groups-admin.ts";
 import type { Encode } from "../../protocol/schema/message.ts";
+import { Later } from "../dispatch/answer.ts";
 import type { Handler } from "../dispatch/handler.ts";
 import {
   type DescribedGroup,
@@ -79,12 +80,41 @@ function filterName(state: string): string {
 
 export const handleDeleteGroups: Handler<typeof DeleteGroups> = (request, context) => {
   const { groups } = context.broker;
-  const parts = [...groups.byPartition([...new Set(request.groupsNames)]).values()].map((groupIds) => {
-    const reply = new Reply<{ groupId: string; errorCode: ErrorCode }[]>((code) =>
-      groupIds.map((groupId) => ({ groupId, errorCode: coordinatorError(code) })),
-    );
-    groups.write(groupIds[0] as string, reply, (machine) => machine.deleteGroups(groupIds));
-    return reply.later;
-  });
+  const parts = [...groups.byPartition([...new Set(request.groupsNames)]).values()].map((groupIds) =>
+    deleteOfPartition(groups, groupIds),
+  );
   return gather(parts, (results): DeleteResponse => ({ throttleTimeMs: 0, results: results.flat() }));
 };
+
+type Deleted = { groupId: string; errorCode: ErrorCode };
+
+/** Groups that one partition stores. What is kept of share groups elsewhere goes first: a group that is gone knows of none. */
+function deleteOfPartition(groups: GroupCoordinator, groupIds: readonly string[]): Later<Deleted[]> {
+  const shareGroups = groupIds.filter((groupId) => groups.isShareGroup(groupId));
+  if (shareGroups.length === 0) return deleteAll(groups, groupIds);
+  const whole = new Later<Deleted[]>();
+  const forgotten = gather(
+    shareGroups.map((groupId) => groups.shareState.forgetGroup(groupId)),
+    (codes) => shareGroups.map((groupId, index): Deleted => ({ groupId, errorCode: codes[index] as ErrorCode })),
+  );
+  forgotten.onComplete((outcomes) => {
+    if (typeof outcomes === "symbol") return;
+    const kept = outcomes.filter(({ errorCode }) => errorCode !== ErrorCode.NONE);
+    const keptIds = new Set(kept.map(({ groupId }) => groupId));
+    const others = groupIds.filter((groupId) => !keptIds.has(groupId));
+    deleteAll(groups, others).onComplete((deleted) => {
+      if (typeof deleted !== "symbol") whole.complete([...deleted, ...kept]);
+    });
+  });
+  return whole;
+}
+
+function deleteAll(groups: GroupCoordinator, groupIds: readonly string[]): Later<Deleted[]> {
+  const reply = new Reply<Deleted[]>((code) =>
+    groupIds.map((groupId) => ({ groupId, errorCode: coordinatorError(code) })),
+  );
+  const [first] = groupIds;
+  if (first === undefined) reply.answer([]);
+  else groups.write(first, reply, (machine) => machine.deleteGroups(groupIds));
+  return reply.later;
+}

@@ -38,6 +38,13 @@ import { DescribeQuorum } from "../../protocol/messages/quorum.ts";
 import { AlterPartitionReassignments, ListPartitionReassignments } from "../../protocol/messages/reassignments.ts";
 import { SaslAuthenticate, SaslHandshake } from "../../protocol/messages/sasl.ts";
 import {
+  AlterShareGroupOffsets,
+  DeleteShareGroupOffsets,
+  DescribeShareGroupOffsets,
+  ShareGroupDescribe,
+  ShareGroupHeartbeat,
+} from "../../protocol/messages/share-group.ts";
+import {
   DeleteShareGroupState,
   InitializeShareGroupState,
   ReadShareGroupState,
@@ -80,6 +87,12 @@ import { handleDescribeLogDirs } from "./log-dirs.ts";
 import { handleMetadata } from "./metadata.ts";
 import { handleOffsetForLeaderEpoch } from "./offset-for-leader-epoch.ts";
 import { handleProduce } from "./produce.ts";
+import { handleShareGroupDescribe, handleShareGroupHeartbeat } from "./share-group.ts";
+import {
+  handleAlterShareGroupOffsets,
+  handleDeleteShareGroupOffsets,
+  handleDescribeShareGroupOffsets,
+} from "./share-group-offsets.ts";
 import {
   handleDeleteShareGroupState,
   handleInitializeShareGroupState,
@@ -165,6 +178,8 @@ export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
   serve(ConsumerGroupHeartbeat, handleConsumerGroupHeartbeat),
   serve(ConsumerGroupDescribe, handleConsumerGroupDescribe),
   serve(DescribeTopicPartitions, handleDescribeTopicPartitions),
+  serve(ShareGroupHeartbeat, handleShareGroupHeartbeat),
+  serve(ShareGroupDescribe, handleShareGroupDescribe),
   serve(InitializeShareGroupState, handleInitializeShareGroupState),
   serve(ReadShareGroupState, handleReadShareGroupState),
   serve(WriteShareGroupState, handleWriteShareGroupState),
@@ -172,4 +187,7 @@ export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
   serve(ReadShareGroupStateSummary, handleReadShareGroupStateSummary),
   serve(StreamsGroupHeartbeat, handleStreamsGroupHeartbeat),
   serve(StreamsGroupDescribe, handleStreamsGroupDescribe),
+  serve(DescribeShareGroupOffsets, handleDescribeShareGroupOffsets),
+  serve(AlterShareGroupOffsets, handleAlterShareGroupOffsets),
+  serve(DeleteShareGroupOffsets, handleDeleteShareGroupOffsets),
 ]);

@@ -51,6 +51,9 @@ export function decideInitialize(
     return { response: refusal(ErrorCode.FENCED_STATE_EPOCH) };
   }
   if (!machine.exists(key)) return { response: refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) };
+  // Differs from Kafka: a share partition that is initialized twice in one state epoch, without being told where to start, keeps the
+  // state it has; Kafka forgets what has been read in between.
+  if (known?.newestStateEpoch === stateEpoch && startOffset === -1) return { response: DONE };
   const { nowMs } = machine;
   const snapshot = {
     snapshotEpoch: known === undefined ? 0 : known.snapshotEpoch + 1,

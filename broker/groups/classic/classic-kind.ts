@@ -26,5 +26,6 @@ export const CLASSIC_KIND: GroupKind<ClassicGroup> = {
   },
   readsTopic: isSubscribedTo,
   expiryBase: classicExpiryBase,
+  expires: true,
   tombstones: ({ groupId }) => [classicGroupGone(groupId)],
 };

@@ -19,5 +19,6 @@ export const CONSUMER_KIND: GroupKind<ConsumerGroup> = {
   checkOffsetDelete: () => ErrorCode.NONE,
   readsTopic: ({ subscriptions }, topic) => subscriptions.has(topic),
   expiryBase: (_, commitTimestampMs) => commitTimestampMs,
+  expires: true,
   tombstones: allGone,
 };

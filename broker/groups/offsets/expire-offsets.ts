@@ -25,7 +25,7 @@ export function expiredRecords(
     if (stays) left = true;
     else records.push(offsetTombstone(groupId, topic, partition));
   }
-  if (!left && isEmpty(group)) records.push(...kind.tombstones(group));
+  if (!left && kind.expires && isEmpty(group)) records.push(...kind.tombstones(group));
   return records;
 }
 

@@ -19,5 +19,6 @@ export const STREAMS_KIND: GroupKind<StreamsGroup> = {
   checkOffsetDelete: () => ErrorCode.NONE,
   readsTopic: (group, topic) => readerOf(group, topic) !== undefined,
   expiryBase: (_, commitTimestampMs) => commitTimestampMs,
+  expires: true,
   tombstones: allGone,
 };

@@ -10,6 +10,7 @@ import type { ClassicGroup } from "../../../broker/groups/classic/classic-group.
 import type { ConsumerGroup } from "../../../broker/groups/consumer/consumer-group.ts";
 import { GroupCoordinator } from "../../../broker/groups/group-coordinator.ts";
 import { DEFAULT_GROUP_SETTINGS, type GroupSettings } from "../../../broker/groups/group-settings.ts";
+import type { EndOffsetsByPartition } from "../../../broker/groups/share/end-offsets.ts";
 import type { StreamsGroup } from "../../../broker/groups/streams/streams-group.ts";
 import {
   handleHeartbeat,
@@ -28,6 +29,9 @@ import type {
   PartitionImage,
   TopicImage,
 } from "../../../broker/metadata/metadata-image.ts";
+import { ShareCoordinator } from "../../../broker/share-state/share-coordinator.ts";
+import { DEFAULT_SHARE_COORDINATOR_SETTINGS } from "../../../broker/share-state/share-coordinator-settings.ts";
+import { ErrorCode } from "../../../protocol/error-codes.ts";
 import { Heartbeat, JoinGroup, LeaveGroup, SyncGroup } from "../../../protocol/messages/classic-group.ts";
 import { ConsumerGroupDescribe, ConsumerGroupHeartbeat } from "../../../protocol/messages/consumer-group.ts";
 import { OffsetCommit, OffsetDelete, OffsetFetch } from "../../../protocol/messages/group-offsets.ts";
@@ -44,6 +48,7 @@ import { MemoryCoordinatorLog } from "../state-machine/memory-coordinator-log.ts
 import { TopicController } from "./topic-controller.ts";
 
 export const OFFSETS_TOPIC = "__consumer_offsets";
+const SHARE_STATE_TOPIC = "__share_group_state";
 
 export function topicImage(name: string, id: string, partitionCount: number, leader = 1): TopicImage {
   const partitions = Array.from(
@@ -79,9 +84,14 @@ export function clusterImage(topics: readonly TopicImage[], brokers: readonly Br
     features: new Map([
       ["group.version", 1],
       ["streams.version", 1],
+      ["share.version", 1],
     ]),
     nextProducerId: 0,
   };
+}
+
+function withTopic(image: MetadataImage, topic: TopicImage): MetadataImage {
+  return { ...image, topics: new Map([...image.topics, [topic.name, topic]]) };
 }
 
 /** An answer on its way: undefined until it is there. */
@@ -104,14 +114,24 @@ export class GroupWorld {
     topicImage(T2.name, T2.id, 4),
   ]);
   groups: GroupCoordinator;
+  /** Keeps the state of share partitions, on a log of its own. */
+  readonly shareLog = new MemoryCoordinatorLog();
+  readonly shareState: ShareCoordinator;
+  /** Every partition ends here. */
+  endOffset = 0;
   readonly settings: GroupSettings;
   /** Topics that the coordinator's members need. */
   readonly controller = new TopicController();
   readonly autoTopics = new AutoTopicCreation(this.controller, {} as never, this.clock);
+  private readonly endOffsets = { ask: (asked: ReadonlyMap<string, readonly number[]>) => this.allEndThere(asked) };
   private leaderEpoch = 0;
 
   constructor(settings: Partial<GroupSettings> = {}) {
     this.settings = { ...DEFAULT_GROUP_SETTINGS, ...settings };
+    this.shareState = new ShareCoordinator({
+      ...{ clock: this.clock, logger: SILENT_LOGGER, settings: DEFAULT_SHARE_COORDINATOR_SETTINGS },
+      image: () => withTopic(this.image, topicImage(SHARE_STATE_TOPIC, "AAAAAAAAAAAAAAAAAAAA__", 1)),
+    });
     this.groups = this.newCoordinator();
   }
 
@@ -122,13 +142,29 @@ export class GroupWorld {
     return world;
   }
 
+  private allEndThere(asked: ReadonlyMap<string, readonly number[]>): Later<EndOffsetsByPartition> {
+    const later = new Later<EndOffsetsByPartition>();
+    const end = { errorCode: ErrorCode.NONE, offset: this.endOffset };
+    later.complete(new Map([...asked].map(([name, all]) => [name, new Map(all.map((index) => [index, end]))])));
+    return later;
+  }
+
   private newCoordinator(): GroupCoordinator {
-    const { clock, random, settings } = this;
-    return new GroupCoordinator({ clock, random, logger: SILENT_LOGGER, settings, image: () => this.image });
+    const { clock, random, settings, shareState: sharePersister } = this;
+    return new GroupCoordinator({
+      ...{ clock, random, logger: SILENT_LOGGER, settings, sharePersister },
+      image: () => this.image,
+    });
   }
 
   async lead(): Promise<void> {
     this.groups.lead(0, ++this.leaderEpoch, this.log);
+    await this.settle();
+  }
+
+  /** The keeper of share partitions' state begins; until then nobody is. */
+  async leadShareState(): Promise<void> {
+    this.shareState.lead(0, 1, this.shareLog);
     await this.settle();
   }
 
@@ -160,8 +196,8 @@ export class GroupWorld {
   }
 
   private get broker(): Broker {
-    const { groups, image, autoTopics } = this;
-    return { groups, image, autoTopics, clock: this.clock, random: this.random } as unknown as Broker;
+    const { groups, image, autoTopics, endOffsets } = this;
+    return { groups, image, autoTopics, endOffsets, clock: this.clock, random: this.random } as unknown as Broker;
   }
 
   /** Sends a request; what comes back has been written and read again at this version. */
