@@ -27,7 +27,6 @@ import type { Environment } from "./environment.ts";
 import { DeadBrokers } from "./membership/dead-brokers.ts";
 import { readBootstrapCheckpoint, writeBootstrapCheckpoint } from "./metadata/bootstrap-checkpoint.ts";
 import type { ClusterDelta } from "./metadata/cluster-image.ts";
-import { initialFeatureLevels } from "./metadata/served-features.ts";
 import { requestLimits } from "./node-memory.ts";
 import { openMetadataLog } from "./raft/open-metadata-log.ts";
 import type { QuorumEndpoint } from "./raft/quorum-identity.ts";
@@ -54,7 +53,7 @@ export async function controllerOf(options: ControllerOfOptions): Promise<Contro
   const { disk, clock, random, compute, logger, pool } = environment;
   let bootstrap = readBootstrapCheckpoint(disk, directory);
   if (bootstrap === undefined) {
-    await writeBootstrapCheckpoint(disk, directory, clock.wallMs(), initialFeatureLevels());
+    await writeBootstrapCheckpoint(disk, directory, clock.wallMs());
     bootstrap = readBootstrapCheckpoint(disk, directory) ?? [];
   }
   const around: LogSurroundings = {

@@ -1,7 +1,7 @@
 /**
  * Groups by Kafka's admin APIs: looking at them, at their offsets, changing and deleting both.
  *
- * Owns: the two kinds of description (classic groups and those of KIP-848) made one. Leaves to the commands: words and tables.
+ * Owns: the descriptions of classic groups, of KIP-848 and of Kafka Streams made one. Leaves to the commands: words and tables.
  */
 import { RpcError } from "../../broker/network/rpc-error.ts";
 import { DecodeError } from "../../protocol/bytes/decode-error.ts";
@@ -11,7 +11,9 @@ import { KafkaError } from "../../protocol/kafka-error.ts";
 import { ConsumerGroupDescribe } from "../../protocol/messages/consumer-group.ts";
 import { ConsumerProtocolAssignment } from "../../protocol/messages/consumer-protocol.ts";
 import { DeleteGroups, DescribeGroups, ListGroups } from "../../protocol/messages/groups-admin.ts";
+import { StreamsGroupDescribe } from "../../protocol/messages/streams-group.ts";
 import { decode } from "../../protocol/schema/codec.ts";
+import type { Decode } from "../../protocol/schema/message.ts";
 import { type ClusterClient, kafkaError } from "./cluster-client.ts";
 import type { TopicPartition } from "./offset-lookup.ts";
 
@@ -33,7 +35,7 @@ export interface GroupMember {
 
 export interface GroupDescription {
   readonly groupId: string;
-  readonly type: "classic" | "consumer";
+  readonly type: "classic" | "consumer" | "streams";
   readonly state: string;
   /** How partitions are shared out; empty while nobody does. */
   readonly assignor: string;
@@ -63,39 +65,86 @@ export async function listGroups(cluster: ClusterClient): Promise<ListedGroup[]>
 
 /** @throws KafkaError GROUP_ID_NOT_FOUND and others. */
 export async function describeGroup(cluster: ClusterClient, groupId: string): Promise<GroupDescription> {
-  return (await describeConsumerGroup(cluster, groupId)) ?? (await describeClassicGroup(cluster, groupId));
+  return (
+    (await describeConsumerGroup(cluster, groupId)) ??
+    (await describeStreamsGroup(cluster, groupId)) ??
+    (await describeClassicGroup(cluster, groupId))
+  );
 }
 
 /** Undefined when it is no group of KIP-848, or the broker knows none. */
 async function describeConsumerGroup(cluster: ClusterClient, groupId: string): Promise<GroupDescription | undefined> {
-  let answer: Awaited<ReturnType<typeof ask>>;
-  const request = { groupIds: [groupId], includeAuthorizedOperations: false };
-  const ask = () => cluster.askCoordinator(groupId, ConsumerGroupDescribe, request, ({ groups }) => codesOf(groups));
-  try {
-    answer = await ask();
-  } catch (error) {
-    if (error instanceof RpcError && error.kind === "unsupported-version") return undefined;
-    throw error;
-  }
-  const [group] = answer.groups;
-  if (group === undefined || NO_CONSUMER_GROUP.has(group.errorCode)) return undefined;
-  if (group.errorCode !== ErrorCode.NONE) throw kafkaError(group.errorCode, group.errorMessage);
+  const group = await describedAs(cluster, ConsumerGroupDescribe, groupId);
+  return group === undefined
+    ? undefined
+    : {
+        groupId,
+        type: "consumer",
+        state: group.groupState,
+        assignor: group.assignorName,
+        coordinator: await cluster.coordinatorOf(groupId),
+        members: group.members.map(({ memberId, instanceId, clientId, clientHost, assignment }) => ({
+          ...{ memberId, instanceId, clientId, host: clientHost },
+          partitions: assignment.topicPartitions.flatMap(({ topicName, partitions }) =>
+            partitions.map((partition) => ({ topic: topicName, partition })),
+          ),
+        })),
+      };
+}
+
+/** With the partitions that its active tasks read. Undefined when it is no streams group, or the broker knows none. */
+async function describeStreamsGroup(cluster: ClusterClient, groupId: string): Promise<GroupDescription | undefined> {
+  const group = await describedAs(cluster, StreamsGroupDescribe, groupId);
+  if (group === undefined) return undefined;
+  const inputs = new Map(
+    (group.topology?.subtopologies ?? []).map(({ subtopologyId, sourceTopics, repartitionSourceTopics }) => [
+      subtopologyId,
+      [...sourceTopics, ...repartitionSourceTopics.map(({ name }) => name)],
+    ]),
+  );
+  const { topics } = await cluster.view([...new Set([...inputs.values()].flat())]);
+  const counts = new Map(topics.map(({ name, partitions }) => [name, partitions.length]));
   return {
     groupId,
-    type: "consumer",
+    type: "streams",
     state: group.groupState,
-    assignor: group.assignorName,
+    assignor: "",
     coordinator: await cluster.coordinatorOf(groupId),
     members: group.members.map(({ memberId, instanceId, clientId, clientHost, assignment }) => ({
       ...{ memberId, instanceId, clientId, host: clientHost },
-      partitions: assignment.topicPartitions.flatMap(({ topicName, partitions }) =>
-        partitions.map((partition) => ({ topic: topicName, partition })),
+      partitions: assignment.activeTasks.flatMap(({ subtopologyId, partitions }) =>
+        (inputs.get(subtopologyId) ?? []).flatMap((topic) =>
+          partitions
+            .filter((partition) => partition < (counts.get(topic) ?? 0))
+            .map((partition) => ({ topic, partition })),
+        ),
       ),
     })),
   };
 }
 
-const NO_CONSUMER_GROUP: ReadonlySet<number> = new Set([
+/** The one group as this API describes it; undefined when it is of another kind, or the broker does not know the API. */
+async function describedAs<A extends typeof ConsumerGroupDescribe | typeof StreamsGroupDescribe>(
+  cluster: ClusterClient,
+  api: A,
+  groupId: string,
+): Promise<Decode<A["response"]>["groups"][number] | undefined> {
+  const request = { groupIds: [groupId], includeAuthorizedOperations: false };
+  try {
+    const answer = await cluster.askCoordinator(groupId, api as typeof ConsumerGroupDescribe, request, ({ groups }) =>
+      codesOf(groups),
+    );
+    const [group] = answer.groups;
+    if (group === undefined || OF_ANOTHER_KIND.has(group.errorCode)) return undefined;
+    if (group.errorCode !== ErrorCode.NONE) throw kafkaError(group.errorCode, group.errorMessage);
+    return group as Decode<A["response"]>["groups"][number];
+  } catch (error) {
+    if (error instanceof RpcError && error.kind === "unsupported-version") return undefined;
+    throw error;
+  }
+}
+
+const OF_ANOTHER_KIND: ReadonlySet<number> = new Set([
   ErrorCode.GROUP_ID_NOT_FOUND,
   ErrorCode.UNSUPPORTED_VERSION,
   ErrorCode.INVALID_GROUP_ID,

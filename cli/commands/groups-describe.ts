@@ -46,7 +46,7 @@ export async function describeGroups(cluster: ClusterClient, argv: Arguments, io
 
 /** Others have neither partitions of topics nor committed offsets. */
 function isOfConsumers({ type }: { readonly type: string }): boolean {
-  return ["", "classic", "consumer"].includes(type.toLowerCase());
+  return ["", "classic", "consumer", "streams"].includes(type.toLowerCase());
 }
 
 /** What is committed and what members have, by topic and partition. */

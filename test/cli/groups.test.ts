@@ -3,6 +3,13 @@ import { type Consumer, Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, startCluster } from "../../cluster/start-cluster.ts";
 import { ConsumerGroupHeartbeat } from "../../protocol/messages/consumer-group.ts";
+import { StreamsGroupHeartbeat } from "../../protocol/messages/streams-group.ts";
+import {
+  internalTopic,
+  NO_TASK_IDS,
+  subtopology,
+  topology as topologyOf,
+} from "../broker/groups/streams/streams-client.ts";
 import { ClusterProbe } from "../support/cluster-probe.ts";
 import { WireClient } from "../support/wire-client.ts";
 import { CommandProbe } from "./command-probe.ts";
@@ -183,5 +190,54 @@ describe("what goes wrong", () => {
     [["groups", "delete"], "Not enough non-option arguments: got 0, need at least 1; see odradek groups delete --help"],
   ])("%j: %s", async (args, message) => {
     expect((await odradek.run(args)).error).toBe(message);
+  });
+});
+
+describe("a streams group (KIP-1071)", () => {
+  it("is listed, described with what its active tasks read, left alone while somebody is in it, and deleted", async () => {
+    const probe = new ClusterProbe(cluster.bootstrapServers);
+    const { address } = cluster.node(await probe.coordinatorId("stream"));
+    const client = await WireClient.connect(address);
+    const beat = { groupId: "stream", memberId: "thread-1", memberEpoch: 0, endpointInformationEpoch: -1 };
+    const topology = topologyOf(
+      subtopology("0", ["orders"], { repartitionSinkTopics: ["stream-repartition"] }),
+      subtopology("1", ["payments"], { repartitionSourceTopics: [internalTopic("stream-repartition")] }),
+    );
+    const join = { ...beat, ...NO_TASK_IDS, topology, processId: "p", rebalanceTimeoutMs: 10_000 };
+    const missing = await client.request(StreamsGroupHeartbeat, 0, join);
+    expect([missing.errorCode, missing.errorMessage]).toEqual([0, null]);
+    expect(missing.status?.map(({ statusDetail }) => statusDetail)).toContain(
+      "Internal topics are missing: stream-repartition",
+    );
+    await expect
+      .poll(() => client.request(StreamsGroupHeartbeat, 0, join).then(({ activeTasks }) => activeTasks), {
+        timeout: 10_000,
+      })
+      .toEqual([
+        { subtopologyId: "0", partitions: [0, 1] },
+        { subtopologyId: "1", partitions: [0, 1] },
+      ]);
+    const [described] = (await odradek.json("groups", "describe", "stream")) as [
+      { members: [{ partitions: unknown[] }] },
+    ];
+    expect(described).toMatchObject({
+      group: "stream",
+      type: "streams",
+      state: "Stable",
+      members: [{ member: "thread-1" }],
+    });
+    expect(described.members[0].partitions).toEqual([
+      { topic: "orders", partition: 0 },
+      { topic: "orders", partition: 1 },
+      { topic: "payments", partition: 0 },
+      { topic: "stream-repartition", partition: 0 },
+      { topic: "stream-repartition", partition: 1 },
+    ]);
+    expect(await odradek.json("groups", "list", "--type", "streams")).toMatchObject([{ group: "stream" }]);
+    expect((await odradek.run(["groups", "delete", "stream"])).error).toMatch(/NON_EMPTY_GROUP/);
+    await client.request(StreamsGroupHeartbeat, 0, { ...beat, memberEpoch: -1 });
+    expect((await odradek.run(["groups", "delete", "stream"])).stdout).toBe("deleted stream\n");
+    client.close();
+    await probe.close();
   });
 });
