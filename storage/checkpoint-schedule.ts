@@ -72,8 +72,17 @@ export class CheckpointSchedule {
   /** So many bytes more are on the device: their recovery points should be known before long. */
   flushed(bytes: number): void {
     this.flushedBytes += bytes;
-    if (this.flushedBytes < MAX_FLUSHED_BYTES || this.soon !== undefined || this.stopped) return;
-    this.soon = this.clock.after(MIN_PAUSE_MS, () => {
+    if (this.flushedBytes >= MAX_FLUSHED_BYTES) this.writeSoon(MIN_PAUSE_MS);
+  }
+
+  /** A log was truncated below its recovery point: what is appended there now must be read after a crash. */
+  lowered(): void {
+    this.writeSoon(0);
+  }
+
+  private writeSoon(delayMs: number): void {
+    if (this.soon !== undefined || this.stopped) return;
+    this.soon = this.clock.after(delayMs, () => {
       this.soon = undefined;
       void this.writeRecoveryPoints();
     });
@@ -96,11 +105,15 @@ export class CheckpointSchedule {
     for (const task of this.tasks) await task.ended();
   }
 
+  /**
+   * Differs from Kafka: no recovery point above the high watermark is written down, so that a follower which truncates what is not
+   * committed need not wait until a lower one is on the device; Kafka writes it then and there.
+   */
   private writeRecoveryPoints(): Promise<void> {
     this.flushedBytes = 0;
     return this.write(
       (directory) => directory.recoveryPoints,
-      ({ log }) => log.recoveryPoint,
+      ({ log }) => Math.min(log.recoveryPoint, log.highWatermark),
     );
   }
 

@@ -222,6 +222,7 @@ export class LogDirectories {
     const { log } = hosted;
     this.hosted.set(hosted);
     log.onOffline = (_log, error) => this.logFailed(hosted, error);
+    log.onMarksLowered = () => this.checkpoints.lowered();
     this.flush.watch(log);
     if (log.offline) this.logFailed(hosted, new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR));
   }

@@ -47,6 +47,8 @@ export class LogState {
   truncations = 0;
   /** The lowest offset truncated to since the cleaner asked last: what it holds for clean behind it is so no more. */
   truncatedTo = Number.POSITIVE_INFINITY;
+  /** Called when a truncation went below both the recovery point and the high watermark: what was written down of them is too much. */
+  marksLowered: (() => void) | undefined;
 
   constructor(parts: LogParts) {
     this.around = parts.around;

@@ -8,6 +8,7 @@ import type { LogFlush } from "./log-flush.ts";
 import type { LogState } from "./log-state.ts";
 import { loadSnapshot, replayProducers } from "./producer-replay.ts";
 import { removeSegmentsFrom } from "./recovery.ts";
+import { rollAfterCut } from "./segment-roll.ts";
 
 export class LogTruncation {
   private readonly state: LogState;
@@ -37,12 +38,12 @@ export class LogTruncation {
       this.startAt(offset);
       return;
     }
-    state.truncations++;
-    state.truncatedTo = Math.min(state.truncatedTo, offset);
+    this.cutsAt(offset);
     removeSegmentsFrom(state, segments.floorIndex(offset) + 1);
     const endOffset = segments.active.truncateTo(offset);
     this.endAt(endOffset);
     this.rebuildProducers(endOffset);
+    rollAfterCut(state, this.flush);
     state.updateLastStableOffset();
   }
 
@@ -50,8 +51,7 @@ export class LogTruncation {
   startAt(offset: number): void {
     assert(offset >= 0, "a log is truncated to a negative offset");
     const { state } = this;
-    state.truncations++;
-    state.truncatedTo = Math.min(state.truncatedTo, offset);
+    this.cutsAt(offset);
     removeSegmentsFrom(state, 0);
     state.snapshots.removeAll();
     const segment = state.newSegment(offset);
@@ -68,6 +68,13 @@ export class LogTruncation {
     // KAFKA-9491: a high watermark below the log start would make every fetch fail.
     state.highWatermark = offset;
     state.lastStableOffset = offset;
+  }
+
+  private cutsAt(offset: number): void {
+    const { state } = this;
+    state.truncations++;
+    state.truncatedTo = Math.min(state.truncatedTo, offset);
+    if (offset < Math.min(state.recoveryPoint, state.highWatermark)) state.marksLowered?.();
   }
 
   private endAt(endOffset: number): void {

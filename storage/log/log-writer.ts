@@ -17,6 +17,7 @@ import type { LogState } from "./log-state.ts";
 import type { LogTruncation } from "./log-truncation.ts";
 import type { StoredBatch } from "./producer-entry.ts";
 import { MAX_RELATIVE_OFFSET, type Segment } from "./segment.ts";
+import { rollTo } from "./segment-roll.ts";
 
 export class LogWriter {
   private readonly state: LogState;
@@ -110,7 +111,7 @@ export class LogWriter {
 
   /** Starts a new segment at the log end; nothing happens when the active one is empty. */
   roll(): Segment {
-    return this.rollTo(this.state.logEndOffset);
+    return rollTo(this.state, this.flush, this.state.logEndOffset);
   }
 
   /** An empty log takes a batch that its start lies within: the leader's log start need not be where a batch starts. */
@@ -192,27 +193,13 @@ export class LogWriter {
       active.indexesAreFull ||
       !active.canHold(lastOffset);
     // Right behind the one before, so that a hole between two is seen; unless the batch is too far away for that.
-    return isDue ? this.rollTo(Math.max(logEndOffset, lastOffset - MAX_RELATIVE_OFFSET)) : active;
+    return isDue ? rollTo(this.state, this.flush, Math.max(logEndOffset, lastOffset - MAX_RELATIVE_OFFSET)) : active;
   }
 
   /** Age of a segment when a batch of this timestamp comes: by the timestamps, or since it was made when it has none. */
   private ageMs(segment: Segment, maxTimestamp: number): number {
     const first = segment.firstBatchTimestamp ?? -1;
     return first >= 0 ? maxTimestamp - first : this.state.around.clock.monotonicMs() - segment.createdMs;
-  }
-
-  private rollTo(baseOffset: number): Segment {
-    const { state } = this;
-    const { active } = state.segments;
-    if (active.baseOffset === baseOffset && active.sizeBytes === 0) return active;
-    active.seal();
-    const segment = state.newSegment(baseOffset);
-    segment.create();
-    state.segments.add(segment);
-    state.producers.endOffset = baseOffset;
-    state.snapshots.take(state.producers, state.logStartOffset);
-    this.flush.rolled(active);
-    return segment;
   }
 
   private duplicateResult({ lastOffset, offsetDelta, timestamp }: StoredBatch): AppendResult {

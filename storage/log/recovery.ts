@@ -23,6 +23,11 @@ interface ScanStart {
   readonly offset: number;
 }
 
+interface ScanBounds extends ScanStart {
+  /** Where the next segment starts: it was made after what lies behind that was cut from this one (see segment-roll.ts). */
+  readonly endOffset: number;
+}
+
 export interface RecoveryOptions {
   readonly recoveryPoint: number;
   /** No producer state is looked for below it. */
@@ -31,12 +36,13 @@ export interface RecoveryOptions {
   readonly mayHaveHoles: boolean;
 }
 
-/** Recovers from the segment that holds the recovery point on, of which there is at least one. */
+/** Recovers from the segment in which lies what comes before the recovery point on, of which there is at least one. */
 export async function recoverSegments(state: LogState, options: RecoveryOptions): Promise<void> {
   const { segments, producers, snapshots } = state;
   const { recoveryPoint, logStartOffset, mayHaveHoles } = options;
   const nowMs = state.around.clock.monotonicMs();
-  let index = Math.max(0, segments.floorIndex(recoveryPoint));
+  // Where a segment starts at the recovery point, the one before may have got back what was cut from it.
+  let index = Math.max(0, segments.floorIndex(recoveryPoint - 1));
   let start = startOfScan(segments.all[index] as Segment, recoveryPoint);
   const epochsBefore = state.epochs.all;
   loadSnapshot(producers, snapshots, segments, logStartOffset, start.offset, nowMs);
@@ -56,10 +62,11 @@ export async function recoverSegments(state: LogState, options: RecoveryOptions)
       producers.endOffset = segment.baseOffset;
       snapshots.take(producers, logStartOffset);
     }
-    const isIntact = await recoverSegment(state, segment, start, mayHaveHoles, nowMs);
+    const endOffset = segments.at(index + 1)?.baseOffset ?? Number.POSITIVE_INFINITY;
+    const isIntact = await recoverSegment(state, segment, { ...start, endOffset }, mayHaveHoles, nowMs);
     start = { position: 0, offset: state.logEndOffset };
     // Damage ends the log: what lies behind it cannot be told from what was never acknowledged.
-    if (!isIntact) removeSegmentsFrom(state, index + 1);
+    if (!isIntact && state.logEndOffset < endOffset) removeSegmentsFrom(state, index + 1);
   }
   snapshots.keepBetween(logStartOffset, state.logEndOffset);
   state.epochs.truncateFromEnd(state.logEndOffset);
@@ -115,7 +122,7 @@ function startOfScan(segment: Segment, recoveryPoint: number): ScanStart {
 async function recoverSegment(
   state: LogState,
   segment: Segment,
-  start: ScanStart,
+  start: ScanBounds,
   mayHaveHoles: boolean,
   nowMs: number,
 ): Promise<boolean> {
@@ -139,7 +146,7 @@ async function recoverSegment(
     }
     // The offset of a batch is not under its CRC: where nothing is left out on purpose, one that does not follow is damaged.
     const follows = mayHaveHoles ? batch.baseOffset >= offset : batch.baseOffset === offset;
-    if (!follows || !segment.canHold(batch.lastOffset)) break;
+    if (!follows || !segment.canHold(batch.lastOffset) || batch.lastOffset >= start.endOffset) break;
     // Epochs never go back: this one was cut off, and a power cut brought it back behind what took its place.
     const { partitionLeaderEpoch } = batch;
     if (partitionLeaderEpoch >= 0 && partitionLeaderEpoch < leaderEpoch) break;

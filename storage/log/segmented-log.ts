@@ -76,6 +76,11 @@ export class SegmentedLog extends LogView implements PartitionLog {
     this.flusher.becameUnsynced = listener;
   }
 
+  /** Called in the turn in which less is committed and on the device than may have been written down. */
+  set onMarksLowered(listener: (() => void) | undefined) {
+    this.state.marksLowered = listener;
+  }
+
   prepare(
     records: Buffer,
     owner: SharedBuffer | undefined,

@@ -41,4 +41,8 @@ export const BUGBASE: readonly FormerFailure[] = [
     ...{ seed: "20004", invariant: "V9" },
     what: "an administrator's late request deleted, by its name, the topic that was made anew, and another waited for it for ever",
   },
+  {
+    ...{ seed: "40322", invariant: "V1" },
+    what: "a power cut brought back a batch that was truncated, in front of those written in its place",
+  },
 ];

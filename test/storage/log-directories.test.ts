@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { buildRecordBatch } from "../../protocol/records/record-batch-builder.ts";
 import { DEFAULT_LOG_CONFIG } from "../../storage/log-config.ts";
 import { LogDirectories } from "../../storage/log-directories.ts";
 import { DirectoryRefused } from "../../storage/meta-properties.ts";
-import { append, surroundingsOf } from "./log/cleanable-log.ts";
+import { append, appendBatch, surroundingsOf } from "./log/cleanable-log.ts";
 import { CLUSTER, ID, names, OTHER_ID, onNode, put, values } from "./node-logs.ts";
 
 describe("the logs of a node", () => {
@@ -39,6 +40,23 @@ describe("the logs of a node", () => {
       expect(again.get("trimmed", 0)?.logStartOffset).toBe(2);
       expect(again.get("t", 1)).toBeUndefined();
       again.abandon();
+    }));
+
+  test("R232: a recovery point that is written down is not above what is committed, and a truncation below it lowers it", () =>
+    onNode(async (bench) => {
+      const logs = await bench.open();
+      const log = logs.obtain("t", 0, ID);
+      put(log, "a", "b", "c");
+      appendBatch(log, buildRecordBatch([{ key: "k", value: "not committed" }]), 3);
+      const written = () => bench.node.disk.readFile("/d1/recovery-point-offset-checkpoint").toString();
+      await bench.wait(62_000);
+      expect([log.recoveryPoint, log.highWatermark, written()]).toEqual([4, 3, "0\n1\nt 0 3\n"]);
+      log.truncateTo(3);
+      expect(written()).toContain("t 0 3");
+      log.truncateTo(1);
+      await bench.wait(100);
+      expect(written()).toContain("t 0 1");
+      logs.abandon();
     }));
 
   test("R91: opening after an orderly stop reads next to nothing, however much is there", () =>

@@ -12,7 +12,7 @@ import {
 import { FollowerSession } from "../../../cluster/replication/follower-session.ts";
 import type { SegmentedLog } from "../../../storage/log/segmented-log.ts";
 import { PartitionWorld } from "../../broker/partition/partition-world.ts";
-import { batchOf, readBytes } from "../../storage/log/log-fixture.ts";
+import { allBytes, batchOf } from "../../storage/log/log-fixture.ts";
 import { FixedBroker } from "../../support/fixed-broker.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
@@ -122,7 +122,7 @@ export class TwoLogs {
   /** Whether the follower's bytes are the leader's. */
   async isSame(): Promise<boolean> {
     const { follower, leaderLog } = this;
-    return (await readBytes(follower.log, 0)).equals(await readBytes(leaderLog, 0));
+    return (await allBytes(follower.log)).equals(await allBytes(leaderLog));
   }
 
   /** Follows in another epoch of the leader from here on. */

@@ -1,5 +1,6 @@
 /** What counts as committed, and what of it may be lost. */
 import { expect, test } from "vitest";
+import type { PartitionImage } from "../../../broker/metadata/metadata-image.ts";
 import { partitionImage } from "../../support/fixed-broker.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { SimulatedDisk } from "../simulated-disk.ts";
@@ -50,6 +51,49 @@ test("what a deposed leader commits after an unclean election is a loss, whateve
   const audit = deposedLeaderCommits({ allowsUnclean: true });
   expect([audit.wasUnclean, audit.committedEnd, audit.committed.length]).toEqual([true, 1, 1]);
   expect(audit.losses.map(({ fromOffset }) => fromOffset)).toEqual([1]);
+});
+
+test("so is what it committed at offsets where its successor has committed something else", () => {
+  const promise = { minInSyncReplicas: 1, allowsUnclean: true };
+  const audit = new PartitionAudit("t", "id", 0);
+  audit.changed(partitionImage(0, [1, 2]), promise);
+  audit.looked(replica(1, [batch(0, 0)], 1), 0, false);
+  const elected = partitionImage(0, [1, 2], { leader: 2, leaderEpoch: 1, partitionEpoch: 1, inSyncReplicas: [2] });
+  audit.changed({ ...elected, leaderRecoveryState: 1 }, promise);
+  audit.looked(replica(2, [batch(0, 0), batch(1, 1), batch(2, 1)], 3), 1, false);
+  expect([audit.wasUnclean, audit.committedEnd]).toEqual([false, 3]);
+  audit.looked(replica(1, [batch(0, 0), batch(1, 0)], 1), 0, false);
+  expect(audit.wasUnclean).toBe(false);
+  audit.looked(replica(1, [batch(0, 0), batch(1, 0)], 2), 0, false);
+  expect(audit.losses.map(({ fromOffset }) => fromOffset)).toEqual([1]);
+  expect(audit.committedEnd).toBe(3);
+});
+
+/** Both replicas have both records committed; then the power leaves one of them another second record, of an epoch before. */
+function stalePageReturns(): { audit: PartitionAudit; stale: ReplicaShadow; image: PartitionImage } {
+  const image = partitionImage(0, [1, 2, 3], { leader: 2, leaderEpoch: 1 });
+  const audit = new PartitionAudit("t", "id", 0);
+  audit.changed(image, { minInSyncReplicas: 2, allowsUnclean: false });
+  const batches = [batch(0, 0), batch(1, 1)];
+  audit.looked(replica(2, batches, 2), 1, false);
+  for (const id of [1, 2, 3]) audit.shadows.set(id, replica(id, batches, 2));
+  const stale = replica(1, [batch(0, 0), batch(1, 0)], 2);
+  audit.shadows.set(1, Object.assign(stale, { readDisk: () => {} }));
+  expect(audit.powerWasCut(1)).toBe(true);
+  audit.hasCrashed(1);
+  return { audit, stale, image };
+}
+
+test("what a power cut leaves below a high watermark is no promise until the leader was asked", () => {
+  const { audit, stale, image } = stalePageReturns();
+  audit.looked(stale, undefined, false);
+  audit.changed({ ...image, partitionEpoch: 1, inSyncReplicas: [2, 3] }, audit.promise);
+  audit.checkCandidates(() => true);
+});
+
+test("V18: but it may not be in sync again before that", () => {
+  const { audit } = stalePageReturns();
+  expect(() => audit.checkCandidates(() => true)).toThrow("1 may lead (ISR 1,2,3, ELR ) and has 0..2");
 });
 
 test("V3: after a clean election a deposed leader commits nothing that its successor does not have", () => {

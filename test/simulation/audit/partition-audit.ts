@@ -109,7 +109,8 @@ export class PartitionAudit {
       const isTrue = leaderEpoch >= this.newestEpoch || this.isWithSuccessor(shadow, leaderEpoch);
       if (isTrue && highWatermark > this.committedEnd) this.commit(shadow);
     }
-    this.compare(shadow, Math.min(highWatermark, this.committedEnd));
+    // What the power left may be from before a truncation: it counts once the leader was asked, and must before it may lead (V18).
+    this.compare(shadow, Math.min(highWatermark, this.committedEnd), !this.lossy.has(nodeId));
     if (leaderEpoch !== undefined) this.startOffset = Math.max(this.startOffset, shadow.startOffset);
     if (this.lossy.size > 0 && this.lossy.has(nodeId) && this.holdsAll(shadow)) this.lossy.delete(nodeId);
   }
@@ -124,7 +125,7 @@ export class PartitionAudit {
         if (this.crashed.has(id) && counts(id) && image.inSyncReplicas.includes(id)) this.crashed.delete(id);
         continue;
       }
-      if (this.lossy.has(id) || !counts(id)) continue;
+      if (!counts(id)) continue;
       const has = shadow === undefined ? "nothing" : `${shadow.startOffset}..${shadow.endOffset}`;
       throw new Violation(
         "V18",

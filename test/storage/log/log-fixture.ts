@@ -271,6 +271,17 @@ export async function readAll(log: SegmentedLog, options: Partial<ReadOptions> =
   return records.filter((record) => record.offset >= log.logStartOffset);
 }
 
+/** The bytes of all batches, in as many reads as it takes. */
+export async function allBytes(log: SegmentedLog): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for (let offset = log.logStartOffset; offset < log.logEndOffset; ) {
+    const bytes = await readBytes(log, offset);
+    pieces.push(bytes);
+    offset = batchesIn(bytes).at(-1)?.nextOffset ?? log.logEndOffset;
+  }
+  return Buffer.concat(pieces);
+}
+
 /** "value@offset" of every record. */
 export async function valuesOf(log: SegmentedLog): Promise<string[]> {
   return (await readAll(log)).map((record) => `${record.value}@${record.offset}`);

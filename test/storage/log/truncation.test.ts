@@ -1,9 +1,14 @@
 /** Cutting a log back, and starting it afresh. */
 import { describe, expect, it } from "vitest";
+import type { SegmentedLog } from "../../../storage/log/segmented-log.ts";
+import { SeededRandom } from "../../simulation/seeded-random.ts";
+import { SimulatedDisk } from "../../simulation/simulated-disk.ts";
 import {
+  allBytes,
   append,
   batchOf,
   fileNames,
+  LOG_PATH,
   openLog,
   producerBatch,
   readAll,
@@ -108,8 +113,7 @@ describe("truncation", () => {
     const sent = await second.read(1, { maxBytes: 1000, upToOffset: 2, minOneBatch: true, abortedTransactions: false });
     first.appendAsFollower(Buffer.concat(sent.pieces), undefined, 2);
     sent.release();
-    const file = "/data/topic-0/00000000000000000000.log";
-    expect(one.disk.readFile(file).equals(two.disk.readFile(file))).toBe(true);
+    expect((await allBytes(first)).equals(await allBytes(second))).toBe(true);
     expect((await readAll(first)).map((record) => [record.value, record.leaderEpoch])).toEqual([
       ["m1", 1],
       ["m3", 2],
@@ -117,4 +121,64 @@ describe("truncation", () => {
     await first.close();
     await second.close();
   });
+
+  it("R231: what was cut, and a power cut brings back, never stands before what took its place", async () => {
+    const fates = { old: 0, new: 0 };
+    for (let seed = 0; seed < 300; seed++) {
+      const random = new SeededRandom(seed);
+      const disk = new SimulatedDisk({ random: random.split("disk") });
+      const around = surroundings({ disk });
+      const config = { segmentBytes: random.pick([1800, 100_000]) };
+      const log = await openLog(around, { config });
+      for (let i = 0; i < 40; i++) follow(log, i, 1);
+      await log.flush();
+      await disk.syncDirectory("/data");
+      await disk.syncDirectory("/");
+      const cutAt = random.between(0, 39);
+      log.truncateTo(cutAt);
+      for (let i = cutAt; i < 40; i++) follow(log, i, 3);
+      if (random.chance(0.5)) await disk.syncDirectory(LOG_PATH);
+      log.abandon();
+      disk.crash({ powerLoss: true });
+      const again = await openLog(around, { config, cleanShutdown: false });
+      const epochs = (await readAll(again)).map(({ leaderEpoch }) => leaderEpoch);
+      const kept = epochs.slice(cutAt);
+      expect([seed, epochs.slice(0, cutAt).every((epoch) => epoch === 1), new Set(kept).size < 2]).toEqual([
+        seed,
+        true,
+        true,
+      ]);
+      if (kept.length > 0) fates[kept[0] === 1 ? "old" : "new"]++;
+      again.abandon();
+    }
+    expect(Math.min(fates.old, fates.new)).toBeGreaterThan(20);
+  });
+
+  it("R231: what was cut gives way to what took its place and is on the device", async () => {
+    const disk = new SimulatedDisk({ random: new SeededRandom(1) });
+    const around = surroundings({ disk });
+    const log = await openLog(around);
+    for (let i = 0; i < 10; i++) follow(log, i, 1);
+    await log.flush();
+    for (const path of ["/data", "/"]) await disk.syncDirectory(path);
+    log.truncateTo(4);
+    for (let i = 4; i < 8; i++) follow(log, i, 3);
+    await disk.syncFile(`${LOG_PATH}/00000000000000000004.log`);
+    await disk.syncDirectory(LOG_PATH);
+    log.abandon();
+    disk.crash({ powerLoss: true, unsynced: "dropped" });
+    for (const recoveryPoint of [4, 0]) {
+      const again = await openLog(around, { cleanShutdown: false, recoveryPoint });
+      expect((await readAll(again)).map(({ leaderEpoch }) => leaderEpoch)).toEqual([1, 1, 1, 1, 3, 3, 3, 3]);
+      again.abandon();
+    }
+  });
 });
+
+function follow(log: SegmentedLog, offset: number, leaderEpoch: number): void {
+  log.appendAsFollower(
+    batchOf([`value of ${offset}`], { baseOffset: offset, partitionLeaderEpoch: leaderEpoch }),
+    undefined,
+    leaderEpoch,
+  );
+}
