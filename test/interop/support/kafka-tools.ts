@@ -14,11 +14,13 @@ const MAIN_CLASSES = {
   cluster: "org.apache.kafka.tools.ClusterTool",
   configs: "kafka.admin.ConfigCommand",
   "delete-records": "org.apache.kafka.tools.DeleteRecordsCommand",
+  groups: "org.apache.kafka.tools.GroupsCommand",
   features: "org.apache.kafka.tools.FeatureCommand",
   "get-offsets": "org.apache.kafka.tools.GetOffsetShell",
   "leader-election": "org.apache.kafka.tools.LeaderElectionCommand",
   "log-dirs": "org.apache.kafka.tools.LogDirsCommand",
   "metadata-quorum": "org.apache.kafka.tools.MetadataQuorumCommand",
+  "share-groups": "org.apache.kafka.tools.consumer.group.ShareGroupCommand",
   topics: "org.apache.kafka.tools.TopicCommand",
 } as const;
 
