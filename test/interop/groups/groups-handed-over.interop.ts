@@ -9,37 +9,26 @@ import { afterAll, expect, test } from "vitest";
 import { ErrorCode } from "../../../protocol/error-codes.ts";
 import { Heartbeat, JoinGroup, SyncGroup } from "../../../protocol/messages/classic-group.ts";
 import { ConsumerGroupDescribe, ConsumerGroupHeartbeat } from "../../../protocol/messages/consumer-group.ts";
-import { FindCoordinator } from "../../../protocol/messages/find-coordinator.ts";
 import { OffsetCommit, OffsetFetch } from "../../../protocol/messages/group-offsets.ts";
-import { CreateTopics } from "../../../protocol/messages/topics.ts";
 import type { Decode, Encode } from "../../../protocol/schema/message.ts";
 import { subscription } from "../../broker/groups/group-world.ts";
 import { removeBuiltPackage } from "../../support/odradek-command.ts";
-import { WireAsker } from "../../support/wire-asker.ts";
+import type { WireAsker } from "../../support/wire-asker.ts";
 import { findApacheKafka } from "../support/apache-kafka.ts";
-import { apacheKafkaOver, odradekOver, type RunningNode } from "../support/node-over-directory.ts";
+import { createTopic, untilDone, withNode } from "../support/handed-over.ts";
+import { apacheKafkaOver, odradekOver } from "../support/node-over-directory.ts";
 import { describeWith } from "../support/toolchain.ts";
 
 const PATIENCE_MS = 30_000;
 const GROUP = "readers";
 const MIXED = "mixed";
+const GROUPS = [GROUP, MIXED];
 const REBALANCE_TIMEOUT_MS = 60_000;
 
 type Request = Partial<Encode<typeof ConsumerGroupHeartbeat.request>>;
 type Described = Decode<typeof ConsumerGroupDescribe.response>["groups"][number];
 
 afterAll(removeBuiltPackage);
-
-/** Asks until nothing is loading any more. */
-async function untilDone<A extends { errorCode: number }>(ask: () => Promise<A>): Promise<A> {
-  const deadline = performance.now() + PATIENCE_MS;
-  for (;;) {
-    const answer = await ask();
-    if (![14, 15, 16].includes(answer.errorCode)) return answer;
-    if (performance.now() > deadline) throw new Error(`error ${answer.errorCode} and no end`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
 
 /** A member, from whichever node it is served. */
 class Reader {
@@ -98,12 +87,6 @@ function inOrder(group: Described): Described {
   return { ...group, members: members.sort((a, b) => (a.memberId < b.memberId ? -1 : 1)) };
 }
 
-async function createTopic(asker: WireAsker, name: string, numPartitions: number): Promise<void> {
-  const topics = [{ name, numPartitions, replicationFactor: 1, assignments: [], configs: [] }];
-  const made = await asker.ask(CreateTopics, 7, { topics, timeoutMs: PATIENCE_MS, validateOnly: false });
-  expect(made.topics[0]?.errorCode).toBe(0);
-}
-
 /** Heartbeats until the group is stable; a target is computed once a second at most, an expression looked up every ten. */
 async function settle(
   asker: WireAsker,
@@ -117,26 +100,6 @@ async function settle(
     if (group.groupState === "Stable" && holds(group)) return group;
     if (performance.now() > deadline) throw new Error(`not stable: ${JSON.stringify(group)}`);
     await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
-
-async function withNode<R>(
-  running: Promise<RunningNode>,
-  signal: "SIGTERM" | "SIGKILL",
-  use: (asker: WireAsker) => Promise<R>,
-) {
-  const node = await running;
-  try {
-    using asker = await WireAsker.open(node.address);
-    const request = { keyType: 0, coordinatorKeys: [GROUP, MIXED] };
-    for (const index of [0, 1]) {
-      await untilDone(
-        async () => (await asker.ask(FindCoordinator, 4, request)).coordinators[index] as { errorCode: number },
-      );
-    }
-    return await use(asker);
-  } finally {
-    await node.end(signal);
   }
 }
 
@@ -180,7 +143,7 @@ describeWith("Apache Kafka", await findApacheKafka(), (kafka) => {
       return answer.groups[0]?.topics[0]?.partitions[0]?.committedOffset;
     };
     try {
-      const [ours, ourMixed, classic] = await withNode(odradekOver(directory), "SIGKILL", async (asker) => {
+      const [ours, ourMixed, classic] = await withNode(odradekOver(directory), "SIGKILL", GROUPS, async (asker) => {
         await createTopic(asker, "orders", 7);
         await createTopic(asker, "bills", 4);
         for (const reader of readers) await reader.join(asker);
@@ -200,6 +163,7 @@ describeWith("Apache Kafka", await findApacheKafka(), (kafka) => {
       const [theirs, members] = await withNode(
         apacheKafkaOver(kafka, join(directory, "1"), folder),
         "SIGTERM",
+        GROUPS,
         async (asker) => {
           expect(await describeGroup(asker)).toEqual(ours);
           expect(await describeGroup(asker, MIXED)).toEqual(ourMixed);
@@ -216,7 +180,7 @@ describeWith("Apache Kafka", await findApacheKafka(), (kafka) => {
           return [stable, [...readers, late].map(({ epoch, assigned }) => [epoch, assigned])] as const;
         },
       );
-      await withNode(odradekOver(directory), "SIGTERM", async (asker) => {
+      await withNode(odradekOver(directory), "SIGTERM", GROUPS, async (asker) => {
         expect(await describeGroup(asker)).toEqual(theirs);
         for (const reader of [...readers, late]) await reader.heartbeat(asker);
         expect([...readers, late].map(({ epoch, assigned }) => [epoch, assigned])).toEqual(members);

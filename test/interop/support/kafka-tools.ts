@@ -13,14 +13,15 @@ const MAIN_CLASSES = {
   "broker-api-versions": "org.apache.kafka.tools.BrokerApiVersionsCommand",
   cluster: "org.apache.kafka.tools.ClusterTool",
   configs: "kafka.admin.ConfigCommand",
-  "delete-records": "org.apache.kafka.tools.DeleteRecordsCommand",
   groups: "org.apache.kafka.tools.GroupsCommand",
   features: "org.apache.kafka.tools.FeatureCommand",
+  groups: "org.apache.kafka.tools.GroupsCommand",
   "get-offsets": "org.apache.kafka.tools.GetOffsetShell",
   "leader-election": "org.apache.kafka.tools.LeaderElectionCommand",
   "log-dirs": "org.apache.kafka.tools.LogDirsCommand",
   "metadata-quorum": "org.apache.kafka.tools.MetadataQuorumCommand",
   "share-groups": "org.apache.kafka.tools.consumer.group.ShareGroupCommand",
+  "streams-groups": "org.apache.kafka.tools.streams.StreamsGroupCommand",
   topics: "org.apache.kafka.tools.TopicCommand",
 } as const;
 

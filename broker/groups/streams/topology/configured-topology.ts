@@ -10,6 +10,12 @@ import { invalid, mispartitioned, PartitionCounts } from "./partition-counts.ts"
 import type { StreamsTopology, Subtopology, TopicInfo } from "./streams-topology.ts";
 import { HeartbeatStatus, TopicProblem } from "./topic-problem.ts";
 
+/**
+ * Differs from Kafka: a streams group of more than 100,000 tasks is answered STREAMS_INVALID_TOPOLOGY; Kafka tries to assign any number,
+ * and to write it into one record for each member.
+ */
+const MAX_TASKS = 100_000;
+
 export interface InternalTopicPlan {
   readonly name: string;
   readonly partitionCount: number;
@@ -46,6 +52,7 @@ export function configureTopology(topology: StreamsTopology, image: MetadataImag
     const counts = new PartitionCounts(topology, image);
     const subtopologies = new Map<string, ConfiguredSubtopology>();
     for (const each of topology.subtopologies) subtopologies.set(each.subtopologyId, configured(each, counts));
+    requireFewTasks(subtopologies);
     const missingTopics = missing(subtopologies, image);
     const names = missingTopics.map(({ name }) => name);
     const problem =
@@ -67,6 +74,12 @@ function requireSourceTopics(topology: StreamsTopology, image: MetadataImage): v
   if (missing.size === 0) return;
   const detail = `Source topics ${summary([...missing].sort())} are missing.`;
   throw new TopicProblem(HeartbeatStatus.MISSING_SOURCE_TOPICS, detail);
+}
+
+function requireFewTasks(subtopologies: ReadonlyMap<string, ConfiguredSubtopology>): void {
+  let count = 0;
+  for (const { taskCount } of subtopologies.values()) count += taskCount;
+  if (count > MAX_TASKS) throw invalid(`The topology has ${count} tasks, which is more than ${MAX_TASKS}.`);
 }
 
 function configured(subtopology: Subtopology, counts: PartitionCounts): ConfiguredSubtopology {

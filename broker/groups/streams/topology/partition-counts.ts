@@ -7,20 +7,34 @@
 import { ErrorCode } from "../../../../protocol/error-codes.ts";
 import { KafkaError } from "../../../../protocol/kafka-error.ts";
 import type { MetadataImage } from "../../../metadata/metadata-image.ts";
-import { nameOf, type StreamsTopology, type Subtopology } from "./streams-topology.ts";
+import { nameOf, type StreamsTopology, type Subtopology, type TopicInfo } from "./streams-topology.ts";
 import { HeartbeatStatus, TopicProblem } from "./topic-problem.ts";
 
 type Counts = Map<string, number>;
+
+/**
+ * Looks at one subtopology while counts are found: a chain of topologies, each written by the next, takes as many as the square of its
+ * length. None that anybody runs comes near.
+ */
+const MAX_LOOKS = 100_000;
 
 export class PartitionCounts {
   private readonly topology: StreamsTopology;
   private readonly image: MetadataImage;
   private readonly decided: Counts = new Map();
+  private readonly repartitionSources: readonly TopicInfo[];
+  /** Repartition topics whose count the application says. */
+  private readonly fixed: ReadonlySet<string>;
+  private readonly repartitionTopics: ReadonlySet<string>;
+  private fixedCounts: readonly number[] | undefined;
 
   /** @throws KafkaError STREAMS_INVALID_TOPOLOGY when there can be no counts; TopicProblem when the topics that exist do not fit. */
   constructor(topology: StreamsTopology, image: MetadataImage) {
     this.topology = topology;
     this.image = image;
+    this.repartitionSources = topology.subtopologies.flatMap(({ repartitionSourceTopics }) => repartitionSourceTopics);
+    this.fixed = new Set(this.repartitionSources.filter(({ partitions }) => partitions !== 0).map(nameOf));
+    this.repartitionTopics = new Set(this.repartitionSources.map(nameOf));
     this.decide(this.repartitionCounts());
     for (const subtopology of topology.subtopologies) {
       for (const group of copartitionGroups(subtopology)) this.decide(this.copartitioned(group));
@@ -58,30 +72,21 @@ export class PartitionCounts {
 
   /** A repartition topic without a count of its own has that of the widest input of the subtopology that writes to it. */
   private repartitionCounts(): Counts {
-    const { subtopologies } = this.topology;
     const counts: Counts = new Map();
-    for (const { name, partitions } of this.repartitionSources()) if (partitions !== 0) counts.set(name, partitions);
-    for (let missing = true; missing; ) {
-      missing = false;
-      let progress = false;
-      for (const subtopology of subtopologies) {
-        for (const sink of subtopology.repartitionSinkTopics) {
-          if (counts.has(sink)) continue;
-          const count = this.widestInput(subtopology, counts);
-          if (count === undefined) missing = true;
-          else {
-            counts.set(sink, count);
-            progress = true;
-          }
-        }
-      }
-      if (missing && !progress) {
+    for (const { name, partitions } of this.repartitionSources) if (partitions !== 0) counts.set(name, partitions);
+    let looks = 0;
+    let waiting = this.topology.subtopologies.filter(({ repartitionSinkTopics }) => repartitionSinkTopics.length > 0);
+    while (waiting.length > 0) {
+      looks += waiting.length;
+      const left = waiting.filter((subtopology) => !this.decideSinks(subtopology, counts));
+      if (left.length === waiting.length || looks > MAX_LOOKS) {
         throw invalid(
           "Failed to compute number of partitions for all repartition topics. There may be loops in the topology that cannot be resolved.",
         );
       }
+      waiting = left;
     }
-    if (!this.repartitionSources().every(({ name }) => counts.has(name))) {
+    if (!this.repartitionSources.every(({ name }) => counts.has(name))) {
       throw invalid(
         "Failed to compute number of partitions for all repartition topics, because a repartition source topic is never used as a sink topic.",
       );
@@ -89,8 +94,14 @@ export class PartitionCounts {
     return counts;
   }
 
-  private repartitionSources() {
-    return this.topology.subtopologies.flatMap(({ repartitionSourceTopics }) => repartitionSourceTopics);
+  /** Whether the counts of what a subtopology writes to are known now. */
+  private decideSinks(subtopology: Subtopology, counts: Counts): boolean {
+    const missing = subtopology.repartitionSinkTopics.filter((sink) => !counts.has(sink));
+    if (missing.length === 0) return true;
+    const count = this.widestInput(subtopology, counts);
+    if (count === undefined) return false;
+    for (const sink of missing) counts.set(sink, count);
+    return true;
   }
 
   /** As far as it is known by now. */
@@ -105,15 +116,12 @@ export class PartitionCounts {
   /** The counts of the repartition topics in one group of topics that are joined. */
   private copartitioned(topics: ReadonlySet<string>): Counts {
     if (topics.size === 0) return new Map();
-    const sources = this.repartitionSources();
-    const fixed = new Set(sources.filter(({ partitions }) => partitions !== 0).map(nameOf));
-    const isRepartition = new Set(sources.map(nameOf));
     const own = new Map<string, number>();
     const others = new Map<string, number>();
-    for (const topic of topics) (isRepartition.has(topic) ? own : others).set(topic, this.of(topic));
-    const count = others.size > 0 ? same(others, others) : this.repartitionCount(own, fixed);
+    for (const topic of topics) (this.repartitionTopics.has(topic) ? own : others).set(topic, this.of(topic));
+    const count = others.size > 0 ? same([...others.values()], others) : this.repartitionCount(own);
     for (const [topic, has] of own) {
-      if (!fixed.has(topic) || has === count) continue;
+      if (!this.fixed.has(topic) || has === count) continue;
       throw mispartitioned(
         `Number of partitions [${has}] of repartition topic [${topic}] doesn't match number of partitions [${count}] of the source topic.`,
       );
@@ -122,17 +130,18 @@ export class PartitionCounts {
   }
 
   /** Where only repartition topics are joined; as in Kafka all of the topology whose count is fixed have to agree. */
-  private repartitionCount(own: ReadonlyMap<string, number>, fixed: ReadonlySet<string>): number {
-    if (fixed.size > 0) return same(new Map([...fixed].map((topic) => [topic, this.of(topic)])), own);
-    return [...own.values()].reduce((most, count) => Math.max(most, count), 0);
+  private repartitionCount(own: ReadonlyMap<string, number>): number {
+    if (this.fixed.size === 0) return [...own.values()].reduce((most, count) => Math.max(most, count), 0);
+    // They stay as they are: one look is enough for all groups.
+    this.fixedCounts ??= [...new Set([...this.fixed].map((topic) => this.of(topic)))];
+    return same(this.fixedCounts, own);
   }
 }
 
 /** @param told the topics that are named when they do not agree. */
-function same(counts: ReadonlyMap<string, number>, told: ReadonlyMap<string, number>): number {
-  const [first = 0] = counts.values();
-  for (const count of counts.values()) {
-    if (count === first) continue;
+function same(counts: readonly number[], told: ReadonlyMap<string, number>): number {
+  const [first = 0] = counts;
+  if (counts.some((count) => count !== first)) {
     const sorted = [...told].sort(([a], [b]) => (a < b ? -1 : 1));
     const list = sorted.map(([topic, partitions]) => `${topic}=${partitions}`).join(", ");
     throw mispartitioned(`Following topics do not have the same number of partitions: [{${list}}]`);
