@@ -13,7 +13,7 @@ const MAIN_CLASSES = {
   "broker-api-versions": "org.apache.kafka.tools.BrokerApiVersionsCommand",
   cluster: "org.apache.kafka.tools.ClusterTool",
   configs: "kafka.admin.ConfigCommand",
-  groups: "org.apache.kafka.tools.GroupsCommand",
+  "delete-records": "org.apache.kafka.tools.DeleteRecordsCommand",
   features: "org.apache.kafka.tools.FeatureCommand",
   groups: "org.apache.kafka.tools.GroupsCommand",
   "get-offsets": "org.apache.kafka.tools.GetOffsetShell",
