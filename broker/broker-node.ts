@@ -146,7 +146,7 @@ export class BrokerNode implements Broker {
       settings: transactionSettings(settings),
     });
     this.transactionVerifier = new TransactionVerifier({
-      ...{ nodeId, image, requestTimeoutMs, coordinator: this.transactions },
+      ...{ nodeId, logger, image, requestTimeoutMs, coordinator: this.transactions },
       peers: this.peers("add-partitions-to-txn"),
     });
     this.endOffsets = new EndOffsets({

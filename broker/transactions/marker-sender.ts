@@ -219,12 +219,14 @@ export class MarkerSender {
           }
         },
         (error: unknown) => {
-          if (!(error instanceof RpcError)) throw error;
-          logger.debug({ brokerId, reason: error.message }, "transaction markers have no answer and are sent again");
           for (const marker of sent) this.later(marker);
+          if (error instanceof RpcError) {
+            logger.debug({ brokerId, reason: error.message }, "transaction markers have no answer and are sent again");
+          } else logger.error({ brokerId, error }, "transaction markers could not be sent, and are sent again");
         },
       )
-      .then(() => {
+      // Whatever happened: a transaction whose markers wait behind this for ever never ends.
+      .finally(() => {
         destination.busy = false;
         this.drain(destination);
       });

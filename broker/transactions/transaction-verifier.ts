@@ -10,6 +10,7 @@ import { MAX_STRING_BYTES } from "../../protocol/bytes/reader.ts";
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { AddPartitionsToTxn } from "../../protocol/messages/transactions.ts";
 import type { Decode } from "../../protocol/schema/message.ts";
+import type { Logger } from "../../storage/logger.ts";
 import { Later } from "../dispatch/answer.ts";
 import { InternalTopic } from "../metadata/internal-topics.ts";
 import { type MetadataImage, NO_LEADER } from "../metadata/metadata-image.ts";
@@ -28,6 +29,7 @@ export interface Question extends ProducerClaim {
 
 export interface TransactionVerifierOptions {
   readonly nodeId: number;
+  readonly logger: Logger;
   readonly image: () => MetadataImage;
   readonly coordinator: Pick<TransactionCoordinator, "addPartitions" | "verifyPartitions">;
   readonly peers: Pick<PeerBrokers, "call" | "close">;
@@ -116,19 +118,22 @@ export class TransactionVerifier {
         topics: [...question.partitions].map(([name, partitions]) => ({ name, partitions: [...partitions] })),
       })),
     };
-    const { peers, requestTimeoutMs } = this.options;
+    const { peers, requestTimeoutMs, logger } = this.options;
+    const { brokerId } = coordinator;
     coordinator.busy = true;
     void peers
-      .call(coordinator.brokerId, AddPartitionsToTxn, request, requestTimeoutMs)
+      .call(brokerId, AddPartitionsToTxn, request, requestTimeoutMs)
       .then(
         (response) => settle(asked, response),
         (error: unknown) => {
-          if (!(error instanceof RpcError)) throw error;
-          for (const { question, answer } of asked)
-            answer.complete(everyPartition(question, ErrorCode.NETWORK_EXCEPTION));
+          const isLost = error instanceof RpcError;
+          if (!isLost) logger.error({ brokerId, error }, "a coordinator could not be asked about transactions");
+          const code = isLost ? ErrorCode.NETWORK_EXCEPTION : ErrorCode.UNKNOWN_SERVER_ERROR;
+          for (const { question, answer } of asked) answer.complete(everyPartition(question, code));
         },
       )
-      .then(() => {
+      // Whatever happened: who waits behind this would wait for ever.
+      .finally(() => {
         coordinator.busy = false;
         this.drain(coordinator);
       });
