@@ -1,7 +1,9 @@
 /** Bugs of transactions: only runs with transactions find them. */
 import { Partition } from "../../../broker/partition/partition.ts";
 import { CommitQueue } from "../../../broker/state-machine/commit-queue.ts";
+import { gather } from "../../../broker/state-machine/reply.ts";
 import { TransactionVerifier } from "../../../broker/transactions/transaction-verifier.ts";
+import { ErrorCode } from "../../../protocol/error-codes.ts";
 import { KafkaError } from "../../../protocol/kafka-error.ts";
 import { LogState } from "../../../storage/log/log-state.ts";
 import { ProducerState } from "../../../storage/log/producer-state.ts";
@@ -67,9 +69,10 @@ export const TRANSACTION_BUGS: readonly InjectedBug[] = [
   },
   {
     name: "R133",
-    what: "nobody asks for the epoch: leaders take what a fenced producer writes, and do not ask its coordinator",
+    what: "nobody asks for the epoch: leaders take what a fenced producer writes, whatever its coordinator says",
     inject: () =>
       undoing([
+        replaceMethod(ProducerState.prototype, "requireEpoch", () => () => {}),
         replaceMethod(
           ProducerState.prototype,
           "check",
@@ -78,7 +81,7 @@ export const TRANSACTION_BUGS: readonly InjectedBug[] = [
               try {
                 return original.call(this, batch, origin, verification);
               } catch (error) {
-                if (!(error instanceof KafkaError) || !batch.isTransactional || origin !== "client") throw error;
+                if (!(error instanceof KafkaError) || error.code !== ErrorCode.INVALID_PRODUCER_EPOCH) throw error;
                 return undefined;
               }
             },
@@ -88,7 +91,11 @@ export const TRANSACTION_BUGS: readonly InjectedBug[] = [
           "ask",
           (original) =>
             function (this: TransactionVerifier, question) {
-              return original.call(this, { ...question, verifyOnly: true });
+              return gather([original.call(this, question)], ([results = []]) =>
+                results.map((result) =>
+                  result.errorCode === ErrorCode.PRODUCER_FENCED ? { ...result, errorCode: ErrorCode.NONE } : result,
+                ),
+              );
             },
         ),
       ]),

@@ -24,18 +24,25 @@ export type TransactionFault = { readonly atMs: number } & (
       readonly error: "io" | "full";
       readonly downMs: number;
     }
+  /** A coordinator is killed as soon as it is ending a transaction. */
+  | { readonly kind: "kill-ending"; readonly downMs: number }
 );
 
-export const TRANSACTION_FAULT_KINDS = ["move-coordinator", "grow", "disk-error"] as const;
+export const TRANSACTION_FAULT_KINDS = ["move-coordinator", "grow", "disk-error", "kill-ending"] as const;
 type Kind = (typeof TRANSACTION_FAULT_KINDS)[number];
 
-const PER_MINUTE: Readonly<Record<Kind, number>> = { "move-coordinator": 8, grow: 3, "disk-error": 3 };
+const PER_MINUTE: Readonly<Record<Kind, number>> = {
+  ...{ "move-coordinator": 8, grow: 3, "disk-error": 3, "kill-ending": 8 },
+};
 const KIND_IS_ON = 0.5;
 const QUIET_START_MS = 3000;
 const TIMEOUT_MS = 5000;
 const MOST_PARTITIONS = 6;
 const PREFERRED = 0;
 const START_AGAIN_MS = 500;
+/** How often, and how long, somebody looks for a coordinator that is ending a transaction. */
+const LOOK_EVERY_MS = 1;
+const LOOKS = 500;
 
 export function drawTransactionFaults(random: SeededRandom, durationMs: number, nodes: number): TransactionFault[] {
   const faults: TransactionFault[] = [];
@@ -63,6 +70,8 @@ function drawFault(kind: Kind, random: SeededRandom, nodes: number): object {
     }
     case "grow":
       return { kind, topic: random.below(3) };
+    case "kill-ending":
+      return { kind, downMs: random.pick([50, 500, 2000, 5000]) };
     case "disk-error":
       return {
         ...{ kind, node: random.between(1, nodes), operation: random.pick(["append", "sync"] as const) },
@@ -98,7 +107,10 @@ export class TransactionFaults {
 
   heal(): void {
     this.healing = true;
-    for (const id of this.cluster.nodeIds) this.repair(id);
+    for (const id of this.cluster.nodeIds) {
+      this.repair(id);
+      this.start(id);
+    }
   }
 
   private after(delayMs: number, run: () => void): void {
@@ -115,6 +127,9 @@ export class TransactionFaults {
         return this.move(fault.topic, fault.partition, fault.place);
       case "grow":
         return this.grow(this.topics[fault.topic] ?? "");
+      case "kill-ending":
+        this.killEnding(fault.downMs, LOOKS);
+        return true;
       case "disk-error": {
         const { node, operation, error, downMs } = fault;
         if (this.cluster.node(node).present === undefined) return false;
@@ -159,6 +174,20 @@ export class TransactionFaults {
     this.auditor.wasKilled(id);
     this.count("broker repaired");
     this.after(START_AGAIN_MS, () => this.start(id));
+  }
+
+  private killEnding(downMs: number, looks: number): void {
+    if (this.healing) return;
+    const { cluster } = this;
+    const id = cluster.nodeIds.find((one) => (cluster.node(one).present?.broker.transactions.ending ?? 0) > 0);
+    if (id === undefined) {
+      if (looks > 0) this.after(LOOK_EVERY_MS, () => this.killEnding(downMs, looks - 1));
+      return;
+    }
+    cluster.kill(id);
+    this.auditor.wasKilled(id);
+    this.count("coordinator killed");
+    this.after(downMs, () => this.start(id));
   }
 
   private start(id: number): void {
