@@ -35,6 +35,7 @@ import { WakeQueue } from "./partition/watch-list.ts";
 import type { ControllerPort, IsrPort } from "./ports.ts";
 import { ProducerIds } from "./producer-ids.ts";
 import { type QuotaSide, ReplicationQuota } from "./quotas/replication-quota.ts";
+import { SharePartitions } from "./share-partitions/share-partitions.ts";
 import { PeerSharePersister } from "./share-state/peer-share-persister.ts";
 import { ShareCoordinator } from "./share-state/share-coordinator.ts";
 import { shareCoordinatorSettings } from "./share-state/share-coordinator-settings.ts";
@@ -86,6 +87,7 @@ export class BrokerNode implements Broker {
   readonly shareCoordinator: ShareCoordinator;
   readonly sharePersister: PeerSharePersister;
   readonly endOffsets: EndOffsets;
+  readonly sharePartitions: SharePartitions;
   readonly markerWriter: MarkerWriter;
   readonly transactionVerifier: TransactionVerifier;
   readonly lostBrokers: LostBrokers;
@@ -153,6 +155,7 @@ export class BrokerNode implements Broker {
       ...{ nodeId, image, partitions, requestTimeoutMs },
       peers: this.peers("end-offsets"),
     });
+    this.sharePartitions = new SharePartitions({ clock, partitions, persister: this.sharePersister, settings, image });
   }
 
   private replicationQuota(side: QuotaSide): ReplicationQuota {
@@ -216,6 +219,7 @@ export class BrokerNode implements Broker {
     this.transactionVerifier.close();
     this.transactions.close();
     this.endOffsets.close();
+    this.sharePartitions.stop();
     this.sharePersister.close();
     this.shareCoordinator.close();
     this.groups.close();

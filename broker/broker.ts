@@ -18,6 +18,7 @@ import type { PartitionTable } from "./partition/partition-table.ts";
 import type { ControllerPort } from "./ports.ts";
 import type { ProducerIds } from "./producer-ids.ts";
 import type { ReplicationQuota } from "./quotas/replication-quota.ts";
+import type { SharePartitions } from "./share-partitions/share-partitions.ts";
 import type { ShareCoordinator } from "./share-state/share-coordinator.ts";
 import type { SharePersister } from "./share-state/share-persister.ts";
 import type { MarkerWriter } from "./transactions/marker-writer.ts";
@@ -60,6 +61,8 @@ export interface Broker {
   readonly autoTopics: AutoTopicCreation;
   readonly producerIds: ProducerIds;
   readonly groups: GroupCoordinator;
+  /** Partitions led here, as share groups read them. */
+  readonly sharePartitions: SharePartitions;
   readonly transactions: TransactionCoordinator;
   /** Keeps the state of the share partitions that are this broker's to keep. */
   readonly shareCoordinator: ShareCoordinator;

@@ -37,6 +37,7 @@ import { Produce } from "../../protocol/messages/produce.ts";
 import { DescribeQuorum } from "../../protocol/messages/quorum.ts";
 import { AlterPartitionReassignments, ListPartitionReassignments } from "../../protocol/messages/reassignments.ts";
 import { SaslAuthenticate, SaslHandshake } from "../../protocol/messages/sasl.ts";
+import { ShareAcknowledge, ShareFetch } from "../../protocol/messages/share-fetch.ts";
 import {
   AlterShareGroupOffsets,
   DeleteShareGroupOffsets,
@@ -93,6 +94,8 @@ import {
   handleDeleteShareGroupOffsets,
   handleDescribeShareGroupOffsets,
 } from "./share-group-offsets.ts";
+import { handleShareAcknowledge } from "./share-acknowledge.ts";
+import { handleShareFetch } from "./share-fetch.ts";
 import {
   handleDeleteShareGroupState,
   handleInitializeShareGroupState,
@@ -180,6 +183,8 @@ export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
   serve(DescribeTopicPartitions, handleDescribeTopicPartitions),
   serve(ShareGroupHeartbeat, handleShareGroupHeartbeat),
   serve(ShareGroupDescribe, handleShareGroupDescribe),
+  serve(ShareFetch, handleShareFetch),
+  serve(ShareAcknowledge, handleShareAcknowledge),
   serve(InitializeShareGroupState, handleInitializeShareGroupState),
   serve(ReadShareGroupState, handleReadShareGroupState),
   serve(WriteShareGroupState, handleWriteShareGroupState),
