@@ -62,9 +62,7 @@ export function requireMember(
   { broker }: RequestContext,
 ): ShareMember {
   if ((broker.image.features.get(SHARE_VERSION) ?? 0) < 1) throw new KafkaError(ErrorCode.UNSUPPORTED_VERSION);
-  if (groupId === null || groupId === "" || memberId === null || memberId === "") {
-    throw new KafkaError(ErrorCode.INVALID_REQUEST);
-  }
+  if (groupId === null || memberId === null || memberId === "") throw new KafkaError(ErrorCode.INVALID_REQUEST);
   if (memberId.length > MAX_MEMBER_ID_LENGTH) throw new KafkaError(ErrorCode.INVALID_REQUEST);
   return { groupId, memberId };
 }

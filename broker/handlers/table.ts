@@ -88,14 +88,14 @@ import { handleDescribeLogDirs } from "./log-dirs.ts";
 import { handleMetadata } from "./metadata.ts";
 import { handleOffsetForLeaderEpoch } from "./offset-for-leader-epoch.ts";
 import { handleProduce } from "./produce.ts";
+import { handleShareAcknowledge } from "./share-acknowledge.ts";
+import { handleShareFetch } from "./share-fetch.ts";
 import { handleShareGroupDescribe, handleShareGroupHeartbeat } from "./share-group.ts";
 import {
   handleAlterShareGroupOffsets,
   handleDeleteShareGroupOffsets,
   handleDescribeShareGroupOffsets,
 } from "./share-group-offsets.ts";
-import { handleShareAcknowledge } from "./share-acknowledge.ts";
-import { handleShareFetch } from "./share-fetch.ts";
 import {
   handleDeleteShareGroupState,
   handleInitializeShareGroupState,

@@ -101,7 +101,7 @@ function acknowledgeBatch(
     }
     const state = STATE_AFTER.get(type);
     if (state === undefined) throw new KafkaError(ErrorCode.INVALID_REQUEST, "An acknowledge type is unknown.");
-    begin(delivery, first, last, state, terms, false, begun);
+    begin(delivery, first, last, state, terms, begun);
     return true;
   });
 }
@@ -123,10 +123,9 @@ function begin(
   lastOffset: number,
   state: DeliveryState,
   { maxDeliveryCount }: LockTerms,
-  undelivered: boolean,
   begun: DeliveryChange[],
 ): void {
-  delivery.beginChange(state, maxDeliveryCount, undelivered);
+  delivery.beginChange(state, maxDeliveryCount);
   begun.push({ delivery, stored: stateBatch(delivery, firstOffset, lastOffset) });
 }
 
@@ -134,14 +133,14 @@ function stateBatch({ state, deliveryCount }: Delivery, firstOffset: number, las
   return { firstOffset, lastOffset, deliveryState: state, deliveryCount };
 }
 
-/** A member goes, or its session: what it still holds is given back, and this delivery does not count. */
+/** A member goes, or its session: what it still holds is given back. */
 export function releaseAll(held: InFlightRecords, memberId: string, terms: LockTerms, begun: DeliveryChange[]): void {
   for (const batch of held.batches) {
     if (!batch.isSplit && isHeldBy(batch.whole, memberId) && batch.isCutBy(held.startOffset)) batch.split();
     batch.visit((delivery, first, last) => {
       if (!isHeldBy(delivery, memberId)) return true;
       const state = last < held.startOffset ? DeliveryState.ARCHIVED : DeliveryState.AVAILABLE;
-      begin(delivery, first, last, state, terms, true, begun);
+      begin(delivery, first, last, state, terms, begun);
       return true;
     });
   }

@@ -142,7 +142,7 @@ class Acquiring {
       if (delivery.deliveryCount >= throttleFrom && throttledTo === Number.POSITIVE_INFINITY) {
         throttledTo = Math.max(1, batch.recordCount >> (delivery.deliveryCount - throttleFrom + 1));
       }
-      this.give(delivery, offset, offset);
+      this.giveOne(delivery, offset, count === 0);
       count++;
       return !isLastDelivery && count < atMost && count < throttledTo;
     });
@@ -153,6 +153,14 @@ class Acquiring {
     delivery.acquire(this.request.memberId, this.request.lockedUntilMs);
     this.acquired.push({ firstOffset, lastOffset, deliveryCount: delivery.deliveryCount });
     this.leftRecords -= lastOffset - firstOffset + 1;
+  }
+
+  /** Gives one record of a batch; those that follow one another and were delivered as often are told together. */
+  private giveOne(delivery: Delivery, offset: number, isFirst: boolean): void {
+    this.give(delivery, offset, offset);
+    const before = isFirst ? undefined : this.acquired[this.acquired.length - 2];
+    if (before?.lastOffset !== offset - 1 || before.deliveryCount !== delivery.deliveryCount) return;
+    this.acquired.splice(-2, 2, { ...before, lastOffset: offset });
   }
 
   private isThrottled(batch: InFlightBatch): boolean {

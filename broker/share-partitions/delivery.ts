@@ -70,16 +70,12 @@ export class Delivery {
   /**
    * The holder is done with it: from here on the change is being stored. What was delivered as often as it may be is archived instead
    * of becoming available.
-   * @param undelivered the member never saw it: this delivery does not count.
    */
-  beginChange(state: DeliveryState, maxDeliveryCount: number, undelivered = false): void {
+  beginChange(state: DeliveryState, maxDeliveryCount: number): void {
     this.holderBefore = this.memberId;
     this.memberId = NOBODY;
-    this.state =
-      state === DeliveryState.AVAILABLE && !undelivered && this.deliveryCount >= maxDeliveryCount
-        ? DeliveryState.ARCHIVED
-        : state;
-    if (undelivered && this.state === DeliveryState.AVAILABLE) this.deliveryCount--;
+    const isOver = state === DeliveryState.AVAILABLE && this.deliveryCount >= maxDeliveryCount;
+    this.state = isOver ? DeliveryState.ARCHIVED : state;
   }
 
   /** The change is stored. */

@@ -21,12 +21,12 @@ import {
   releaseAll,
 } from "./acknowledgement.ts";
 import { type AcquiredRecords, acquire } from "./acquisition.ts";
-import { Delivery, DeliveryState, isDone } from "./delivery.ts";
+import { DeliveryState } from "./delivery.ts";
 import { abortedBatches, type FetchedBatch } from "./fetched-batch.ts";
-import { InFlightBatch } from "./in-flight-batch.ts";
 import { InFlightRecords } from "./in-flight-records.ts";
 import { initialOffset } from "./initial-offset.ts";
 import { fences, persisterError } from "./persister-error.ts";
+import { restoredRecords } from "./restored-records.ts";
 import type { ShareSettings } from "./share-settings.ts";
 import { joined } from "./state-batches.ts";
 import { withoutBatches } from "./without-batches.ts";
@@ -140,16 +140,7 @@ export class SharePartition {
 
   private begin({ stateEpoch, stateBatches }: ShareState, startOffset: number): void {
     this.stateEpoch = stateEpoch;
-    this.held = new InFlightRecords(startOffset);
-    this.held.restore(
-      stateBatches
-        .filter(({ lastOffset }) => lastOffset >= startOffset)
-        .map(({ firstOffset, lastOffset, deliveryState, deliveryCount }) => {
-          const state = deliveryState as DeliveryState;
-          const delivery = new Delivery(isDone(state) ? state : DeliveryState.AVAILABLE, deliveryCount);
-          return new InFlightBatch(Math.max(firstOffset, startOffset), lastOffset, delivery);
-        }),
-    );
+    this.held = restoredRecords(startOffset, stateBatches);
     this.status = "active";
     this.watch.wake();
   }
