@@ -1,11 +1,16 @@
 /** A process that runs the seeds it is sent, one after the other, and says what came of each. */
-import { runTransactionsSeed, type TransactionsOutcome } from "../../test/simulation/transactions/transaction-seed.ts";
+import { runGroupsSeed } from "../../test/simulation/groups/group-seed.ts";
+import type { GroupsResult } from "../../test/simulation/groups/run-groups.ts";
+import type { TransactionsRun } from "../../test/simulation/transactions/run-transactions.ts";
+import { runTransactionsSeed } from "../../test/simulation/transactions/transaction-seed.ts";
+import type { RepeatedOutcome } from "../../test/simulation/world/repeated-run.ts";
 import { runSeed, type SeedOptions, type SeedOutcome } from "../../test/simulation/world/seed-run.ts";
 
 /** Which kind of run a seed is for, and what comes of it. */
 export interface SeedOutcomes {
   readonly plan: SeedOutcome;
-  readonly transactions: TransactionsOutcome;
+  readonly transactions: RepeatedOutcome<TransactionsRun>;
+  readonly groups: RepeatedOutcome<GroupsResult>;
 }
 
 export type SeedKind = keyof SeedOutcomes;
@@ -16,7 +21,7 @@ export interface SeedTask {
   readonly options: Pick<SeedOptions, "twice" | "bug">;
 }
 
-const RUN = { plan: runSeed, transactions: runTransactionsSeed } as const;
+const RUN = { plan: runSeed, transactions: runTransactionsSeed, groups: runGroupsSeed } as const;
 
 // Connections break by the thousand, each with an error; only messages are sent home.
 Error.stackTraceLimit = 0;

@@ -44,6 +44,7 @@ export class Auditor {
   /** Told of each leader whose log or marks moved, when its audit has taken that in. */
   onLeader: ((audit: PartitionAudit, partition: Partition) => void) | undefined;
   private readonly cluster: SimulatedCluster;
+  private readonly cleaned: ReadonlySet<string>;
   private readonly looks = new Map<number, Map<Partition, Look>>();
   private readonly ids = new Map<string, number>();
   private image: ClusterImage;
@@ -54,8 +55,10 @@ export class Auditor {
   private readonly deleted = new Set<string>();
   private eventNode = "";
 
-  constructor(cluster: SimulatedCluster) {
+  /** @param cleaned topics whose logs are compacted meanwhile: replicas differ, and are not compared. */
+  constructor(cluster: SimulatedCluster, cleaned: ReadonlySet<string> = new Set()) {
     this.cluster = cluster;
+    this.cleaned = cleaned;
     this.image = cluster.running.image;
     for (const id of cluster.nodeIds) this.ids.set(nodeName(id), id);
     const { scheduler } = cluster.simulation;
@@ -208,7 +211,7 @@ export class Auditor {
     }
     for (const [id, topic] of image.topicsById) {
       const previous = before.topicsById.get(id);
-      if (previous === topic) continue;
+      if (previous === topic || this.cleaned.has(topic.name)) continue;
       for (const now of topic.partitions) {
         const old = previous?.partitions[now.partition];
         if (old === now) continue;

@@ -1,0 +1,174 @@
+/**
+ * What a group promises, held against all that its members see.
+ *
+ * V11: committed offsets are those of one register: what was acknowledged is what is read, refused commits never are.
+ * V21: nobody is given a partition while a member that is heard of in time has it, and no such member is put out.
+ * V22: a generation has one assignment; whoever commits in an older one than that in which another got the partition is refused.
+ * V23: generations never go back: what the group has decided outlives its coordinator.
+ * Owns: the judgement. Leaves to members: saying what they have, and until when at least their coordinator must keep them.
+ */
+import { Violation } from "../audit/violation.ts";
+import type { Answer } from "./coordinator-client.ts";
+import { RegisterHistory } from "./register-history.ts";
+
+/** A member, as far as others have to know. */
+export interface Holder {
+  readonly name: string;
+  /** Its process runs, and believes itself in the group. */
+  readonly holds: ReadonlySet<string>;
+  /** Before that its coordinator may not have put it out. */
+  readonly mayBeOutAtMs: number;
+}
+
+export type Seen = Pick<Answer<unknown>, "sentAt" | "cameAt" | "trusted">;
+
+interface Gain {
+  readonly by: Holder;
+  readonly generation: number;
+  readonly cameAt: number;
+}
+
+export interface GroupCounts {
+  commits: number;
+  refusedCommits: number;
+  reads: number;
+  gains: number;
+  evictions: number;
+  fencings: number;
+  /** Gains while somebody else had the partition who was not heard of in time. */
+  takenFromSilent: number;
+  generations: number;
+}
+
+export class GroupAudit {
+  readonly groupId: string;
+  readonly counts: GroupCounts = {
+    ...{ commits: 0, refusedCommits: 0, reads: 0, gains: 0, evictions: 0, fencings: 0, takenFromSilent: 0 },
+    generations: 0,
+  };
+  /** Changes its protocol with its members, and begins anew when nobody is left. */
+  readonly isMixed: boolean;
+  private readonly nowMs: () => number;
+  private readonly holders = new Set<Holder>();
+  private readonly registers = new Map<string, RegisterHistory>();
+  /** The newest by partition. */
+  private readonly gains = new Map<string, Gain>();
+  /** What the leader's assignment says of itself, of generations that somebody has heard of. */
+  private readonly assignments = new Map<number, string>();
+  private newest = { generation: -1, cameAt: -1 };
+
+  constructor(groupId: string, isMixed: boolean, nowMs: () => number) {
+    this.groupId = groupId;
+    this.isMixed = isMixed;
+    this.nowMs = nowMs;
+  }
+
+  entered(holder: Holder): void {
+    this.holders.add(holder);
+  }
+
+  left(holder: Holder): void {
+    this.holders.delete(holder);
+  }
+
+  /** A member is told to have these, and had not before. */
+  gained(by: Holder, partitions: Iterable<string>, generation: number, seen: Seen): void {
+    for (const partition of partitions) {
+      this.counts.gains++;
+      if (seen.trusted) this.requireSoleOwner(by, partition, generation);
+      const known = this.gains.get(partition);
+      if (known === undefined || known.generation <= generation || (this.isMixed && seen.trusted)) {
+        this.gains.set(partition, { by, generation, cameAt: seen.cameAt });
+      }
+    }
+  }
+
+  private requireSoleOwner(by: Holder, partition: string, generation: number): void {
+    for (const other of this.holders) {
+      if (other === by || !other.holds.has(partition)) continue;
+      if (this.nowMs() >= other.mayBeOutAtMs) {
+        this.counts.takenFromSilent++;
+        continue;
+      }
+      throw new Violation(
+        "V21",
+        `${this.groupId}: ${by.name} is given ${partition} in ${generation}; ${other.name} has it and may do so until ${other.mayBeOutAtMs}`,
+      );
+    }
+  }
+
+  /** A member is told that it is none. */
+  putOut(holder: Holder, why: string, seen: Seen): void {
+    this.counts.evictions++;
+    if (!seen.trusted || this.nowMs() >= holder.mayBeOutAtMs) return;
+    throw new Violation(
+      "V21",
+      `${this.groupId}: ${holder.name} is put out with ${why}, and may stay until ${holder.mayBeOutAtMs}`,
+    );
+  }
+
+  /** Something that is stored for good was answered in this generation. */
+  inGeneration(generation: number, seen: Seen): void {
+    const { newest } = this;
+    if (seen.trusted && !this.isMixed && generation < newest.generation && seen.sentAt > newest.cameAt) {
+      throw new Violation("V23", `${this.groupId} is in ${generation}, and was in ${newest.generation}`);
+    }
+    if (generation > newest.generation || (this.isMixed && seen.trusted)) {
+      if (generation !== newest.generation) this.counts.generations++;
+      this.newest = { generation, cameAt: seen.cameAt };
+    }
+  }
+
+  /** A member got its part of the assignment that calls itself so. */
+  assigned(by: Holder, generation: number, assignment: string): void {
+    if (this.isMixed) return;
+    const known = this.assignments.get(generation);
+    this.assignments.set(generation, assignment);
+    if (known === undefined || known === assignment) return;
+    throw new Violation("V22", `${this.groupId}: ${by.name} got ${assignment} in ${generation}, others ${known}`);
+  }
+
+  committing(partition: string, id: string, startedAt: number): void {
+    this.registerOf(partition).writing(id, startedAt);
+  }
+
+  committed(by: Holder, partition: string, id: string, generation: number, seen: Seen): void {
+    this.counts.commits++;
+    this.registerOf(partition).written(id, seen.cameAt, "done");
+    const gain = this.gains.get(partition);
+    if (gain === undefined || gain.by === by || gain.generation <= generation || seen.sentAt <= gain.cameAt) return;
+    throw new Violation(
+      "V22",
+      `${this.groupId}: ${by.name} commits ${partition} in ${generation}; ${gain.by.name} got it in ${gain.generation}`,
+    );
+  }
+
+  refused(partition: string, id: string, seen: Seen): void {
+    this.counts.refusedCommits++;
+    this.registerOf(partition).written(id, seen.cameAt, "refused");
+  }
+
+  /** @param id what came with the offset. */
+  read(partition: string, id: string, seen: Seen): void {
+    if (!seen.trusted) return;
+    this.counts.reads++;
+    this.registerOf(partition).read(id, seen.sentAt, seen.cameAt);
+  }
+
+  /** V11, once all is over. */
+  check(): void {
+    for (const [partition, register] of this.registers) {
+      const why = register.contradiction();
+      if (why !== undefined) throw new Violation("V11", `${this.groupId}: ${partition}: ${why}`);
+    }
+  }
+
+  private registerOf(partition: string): RegisterHistory {
+    let register = this.registers.get(partition);
+    if (register === undefined) {
+      register = new RegisterHistory();
+      this.registers.set(partition, register);
+    }
+    return register;
+  }
+}
