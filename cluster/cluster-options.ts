@@ -40,6 +40,10 @@ export interface TopicOptions {
 const TEST_SETTINGS: Readonly<Record<string, string>> = {
   "group.initial.rebalance.delay.ms": "0",
   "group.consumer.assignment.interval.ms": "0",
+  "group.share.assignment.interval.ms": "0",
+  // A member of a share group is told what to read with its second heartbeat.
+  "group.share.min.heartbeat.interval.ms": "200",
+  "group.share.heartbeat.interval.ms": "200",
 };
 
 /** @throws ConfigError a setting has a name that Kafka does not know */
