@@ -8,17 +8,31 @@ import type { Group } from "../group.ts";
 import { type GroupDecision, type InitializeEffect, NO_START_OFFSET } from "../group-decision.ts";
 import { RecordDraft } from "../record-draft.ts";
 import type { ShareGroup } from "./share-group.ts";
-import { initialized, initializing, type KeptTopic, type KeptTopics, together } from "./share-partitions.ts";
+import {
+  initialized,
+  initializing,
+  type KeptTopic,
+  type KeptTopics,
+  type SharePartitions,
+  together,
+} from "./share-partitions.ts";
 import { partitionsKept } from "./share-records.ts";
 import type { ShareRules } from "./share-rules.ts";
 
+/** By group as it is: the next heartbeats find the same one. */
+const pending = new WeakMap<ShareGroup, boolean>();
+
 /** Whether something may be read that is assigned to nobody yet. */
-export function isAssignmentPending({
-  members,
-  subscriptions,
-  targetAssignment,
-  sharePartitions,
-}: ShareGroup): boolean {
+export function isAssignmentPending(group: ShareGroup): boolean {
+  let known = pending.get(group);
+  if (known === undefined) {
+    known = isUnassigned(group);
+    pending.set(group, known);
+  }
+  return known;
+}
+
+function isUnassigned({ members, subscriptions, targetAssignment, sharePartitions }: ShareGroup): boolean {
   if (members.size === 0 || sharePartitions.initialized.size === 0) return false;
   const assigned = new Map<string, Set<number>>();
   for (const target of targetAssignment.values()) {
@@ -60,21 +74,25 @@ export function initializeEffect(
 }
 
 function missing({ subscriptions, sharePartitions }: ShareGroup, rules: ShareRules): KeptTopics {
-  const { image, nowMs, initializeRetryIntervalMs } = rules;
-  const underWay = [...sharePartitions.initializing].filter(
-    ([, { sinceMs }]) => nowMs - sinceMs < initializeRetryIntervalMs,
-  );
-  const begun = together(sharePartitions.initialized, new Map(underWay));
+  const { image, nowMs } = rules;
+  const begun = begunBy(sharePartitions, rules);
   const topics = new Map<string, KeptTopic>();
   for (const name of subscriptions.keys()) {
     const topic = image.topics.get(name);
-    if (topic === undefined) continue;
-    const known = new Set(begun.get(topic.id)?.partitions);
-    if (known.size >= topic.partitions.length) continue;
+    const begunOf = topic === undefined ? undefined : begun.get(topic.id);
+    if (topic === undefined || (begunOf?.partitions.length ?? 0) >= topic.partitions.length) continue;
+    const known = new Set(begunOf?.partitions);
     const partitions = topic.partitions.map(({ partition }) => partition).filter((partition) => !known.has(partition));
     topics.set(topic.id, { name, partitions, sinceMs: nowMs });
   }
   return topics;
+}
+
+/** Initialized, or begun to be and not for too long. */
+function begunBy(known: SharePartitions, { nowMs, initializeRetryIntervalMs }: ShareRules): KeptTopics {
+  if (known.initializing.size === 0) return known.initialized;
+  const underWay = [...known.initializing].filter(([, { sinceMs }]) => nowMs - sinceMs < initializeRetryIntervalMs);
+  return together(known.initialized, new Map(underWay));
 }
 
 /** What the keeper of state said. @param done and failed: topics of one effect. */

@@ -62,6 +62,8 @@ export interface ToldState extends ShareStateSummary {
 
 const NONE: Refused = { errorCode: ErrorCode.NONE, errorMessage: null };
 const NOBODY_KNOWS = -1;
+/** Share partitions that are begun together: a turn of the loop stays short. */
+const MAX_AT_ONCE = 500;
 
 export class ShareGroupState {
   private readonly coordinator: Coordinator;
@@ -74,20 +76,40 @@ export class ShareGroupState {
 
   /** Has share partitions begun, and notes which are; what failed is begun again with a later heartbeat. */
   initialize(effect: InitializeEffect): Later<readonly PersisterResult[]> {
-    const { groupId, stateEpoch, partitions } = effect;
-    const { persister } = this.options;
-    const begun = partitions.map(({ topicId, partition, startOffset }) => {
-      return persister.initialize({ groupId, topicId, partition }, { stateEpoch, startOffset });
-    });
-    return gather(begun, (results) => {
+    const { groupId, partitions } = effect;
+    const answer = new Later<readonly PersisterResult[]>();
+    this.begin(effect, [], (results) => {
       const [done, failed] = [true, false].map((wanted) =>
         topicsOf(partitions.filter((_, index) => (results[index]?.errorCode === ErrorCode.NONE) === wanted)),
       ) as [KeptTopics, KeptTopics];
       if (results.length > 0) {
         this.coordinator.change(groupId, (machine) => decideInitialized(machine.groups.get(groupId), done, failed));
       }
-      return results;
+      answer.complete(results);
     });
+    return answer;
+  }
+
+  /** So many at a time: a topic may have very many partitions. */
+  private begin(
+    effect: InitializeEffect,
+    begun: readonly PersisterResult[],
+    done: (results: readonly PersisterResult[]) => void,
+  ): void {
+    const { groupId, stateEpoch, partitions } = effect;
+    const next = partitions.slice(begun.length, begun.length + MAX_AT_ONCE);
+    if (next.length === 0) {
+      done(begun);
+      return;
+    }
+    const { persister } = this.options;
+    const asked = next.map(({ topicId, partition, startOffset }) => {
+      return persister.initialize({ groupId, topicId, partition }, { stateEpoch, startOffset });
+    });
+    whenDone(
+      gather(asked, (results) => [...begun, ...results]),
+      (results) => this.begin(effect, results, done),
+    );
   }
 
   /** Has share partitions of an empty group start elsewhere. */
