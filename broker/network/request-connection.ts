@@ -21,6 +21,7 @@ import { OutgoingBytes } from "./outgoing-bytes.ts";
 import type { RequestLimits } from "./request-limits.ts";
 import type { RequestMemory } from "./request-memory.ts";
 import { describeBadSize } from "./strange-bytes.ts";
+import type { TurnShare } from "./turn-share.ts";
 
 /** What the connections of a node share. */
 export interface RequestEnvironment {
@@ -49,6 +50,8 @@ export interface RequestConnectionOptions {
   readonly authenticated: boolean;
   readonly handler: RequestHandler;
   readonly environment: RequestEnvironment;
+  /** Of the listener's connections. */
+  readonly largeRequests: TurnShare;
   readonly onGone: (connection: RequestConnection) => void;
 }
 
@@ -65,6 +68,7 @@ export class RequestConnection implements Receiver, FrameSink {
   private readonly connection: Connection;
   private readonly handler: RequestHandler;
   private readonly environment: RequestEnvironment;
+  private readonly largeRequests: TurnShare;
   private readonly onGone: (connection: RequestConnection) => void;
   private readonly assembler: FrameAssembler;
   private readonly outgoing: OutgoingBytes;
@@ -86,6 +90,7 @@ export class RequestConnection implements Receiver, FrameSink {
     this.connection = connection;
     this.handler = options.handler;
     this.environment = options.environment;
+    this.largeRequests = options.largeRequests;
     this.onGone = options.onGone;
     const { pool, memory, clock } = options.environment;
     this.assembler = new FrameAssembler(this, pool, memory);
@@ -120,8 +125,15 @@ export class RequestConnection implements Receiver, FrameSink {
     const sizeBytes = end - start;
     const isProduce = sizeBytes >= 2 && buffer.readInt16BE(start) === Produce.key;
     if (!this.mayHandle(isProduce, sizeBytes)) return false;
+    if (owner !== undefined && this.largeRequests.isUsedUp) {
+      this.environment.clock.afterPoll(() => this.proceed());
+      return false;
+    }
     this.handledRequests++;
-    const exchange = this.handler.dispatch(this.client, buffer, start, end, owner);
+    const exchange =
+      owner === undefined
+        ? this.handler.dispatch(this.client, buffer, start, end, undefined)
+        : this.largeRequests.count(() => this.handler.dispatch(this.client, buffer, start, end, owner));
     if (exchange === undefined) {
       this.endAfterAnswers();
     } else if (exchange.outcome !== undefined && this.inFlight.length === 0) {

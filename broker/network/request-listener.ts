@@ -9,6 +9,7 @@ import type { Timer } from "../../storage/clock.ts";
 import type { ConnectionQuota } from "./connection-quota.ts";
 import { type Address, type Connection, type Listener, type Network, NetworkError } from "./network.ts";
 import { RequestConnection, type RequestEnvironment, type RequestHandler } from "./request-connection.ts";
+import { TurnShare } from "./turn-share.ts";
 
 export interface RequestListenerOptions {
   readonly name: string;
@@ -31,6 +32,7 @@ const PORT_ATTEMPTS = 20;
 export class RequestListener {
   private readonly options: RequestListenerOptions;
   private readonly connections = new Set<RequestConnection>();
+  private readonly largeRequests: TurnShare;
   private listeners: Listener[] = [];
   private sweepTimer: Timer | undefined;
   private closing = false;
@@ -40,6 +42,7 @@ export class RequestListener {
 
   constructor(options: RequestListenerOptions) {
     this.options = options;
+    this.largeRequests = new TurnShare(options.environment.clock);
     this.early = options.waitsForServe === true ? [] : undefined;
   }
 
@@ -120,6 +123,7 @@ export class RequestListener {
       authenticated: this.options.requiresAuthentication !== true,
       handler,
       environment,
+      largeRequests: this.largeRequests,
       onGone: (gone) => this.forget(gone),
     });
     if (accepted.client.closed) return;
