@@ -29,7 +29,7 @@ import { type MetadataDelta, type MetadataImage, ResourceType } from "./metadata
 import { PeerBrokers } from "./network/peer-brokers.ts";
 import type { RpcEnvironment } from "./network/rpc-connection.ts";
 import { CoordinatorPartition } from "./partition/coordinator-partition.ts";
-import type { PartitionSurroundings } from "./partition/partition.ts";
+import type { Partition, PartitionSurroundings } from "./partition/partition.ts";
 import { type LogStore, type PartitionChange, PartitionTable } from "./partition/partition-table.ts";
 import { WakeQueue } from "./partition/watch-list.ts";
 import type { ControllerPort, IsrPort } from "./ports.ts";
@@ -234,6 +234,11 @@ export class BrokerNode implements Broker {
   /** A log that was offline is back, opened anew. */
   logReopened(log: PartitionLog): void {
     this.partitions.logReopened(log, this.image);
+  }
+
+  /** Logs that could not be opened or made may be there by now; returns the partitions that are here now. */
+  obtainMissing(): Partition[] {
+    return this.partitions.obtainMissing(this.image);
   }
 
   /** Follows the metadata. Synchronous: no request sees half a delta. */

@@ -12,6 +12,7 @@ import type { RequestInterceptor } from "../broker/dispatch/dispatcher.ts";
 import { BROKER_HANDLERS } from "../broker/handlers/table.ts";
 import type { PartitionSurroundings } from "../broker/partition/partition.ts";
 import type { Api } from "../protocol/schema/api.ts";
+import { DirectoryId } from "../protocol/uuid.ts";
 import { UNKNOWN_BROKER_EPOCH } from "../storage/clean-shutdown-file.ts";
 import type { LogSurroundings } from "../storage/log/log-surroundings.ts";
 import { DEFAULT_MAX_DECOMPRESSED_BYTES } from "../storage/log/log-surroundings.ts";
@@ -137,7 +138,9 @@ export class BrokerServer {
       () => this.identity,
       (topicId, partition) => {
         const held = this.broker.partitions.getById(topicId, partition);
-        return held === undefined || held.log.offline ? undefined : held.log.directoryId;
+        if (held !== undefined && !held.log.offline) return held.log.directoryId;
+        const isLost = held !== undefined || this.broker.partitions.isMissing(topicId, partition);
+        return isLost ? DirectoryId.LOST : undefined;
       },
     );
     this.broker.partitions.onChange((changes, image) => this.fetchers.apply(changes, image));
@@ -176,6 +179,7 @@ export class BrokerServer {
       settings: logDirectoriesSettings(settings),
       onLogOffline: (log) => server?.logOffline(log),
       onLogReopened: (log) => server?.logReopened(log),
+      onMissingOpened: () => server?.missingLogsOpened(),
       onDirectoryOffline: (directoryId) => server?.directoryOffline(directoryId),
     });
     try {
@@ -251,12 +255,16 @@ export class BrokerServer {
     await this.logs.load();
     this.broker.image = before;
     this.following = true;
-    const { image } = metadata;
+    this.setStraysAside();
+    this.apply(differenceOf(emptyImage(this.options.clusterId), metadata.image));
+  }
+
+  private setStraysAside(): void {
+    const { image } = this.link.metadata;
     this.logs.setStraysAside((log) => {
       const partition = image.topicsById.get(log.topicId)?.partitions[log.partition];
       return partition === undefined || !partition.replicas.includes(this.broker.nodeId);
     });
-    this.apply(differenceOf(emptyImage(this.options.clusterId), image));
   }
 
   private apply(delta: ClusterDelta): void {
@@ -281,6 +289,15 @@ export class BrokerServer {
     if (this.broker.partitions.getById(log.topicId, log.partition) === undefined) return;
     this.broker.logReopened(log);
     this.reports.report(log.topicId, log.partition, log.directoryId);
+  }
+
+  /** What a full disk had kept from being there is a replica again, unless its partition has gone elsewhere meanwhile. */
+  private missingLogsOpened(): void {
+    if (!this.following) return;
+    for (const { topicId, index, log } of this.broker.obtainMissing()) {
+      this.reports.report(topicId, index, log.directoryId);
+    }
+    this.setStraysAside();
   }
 
   private directoryOffline(directoryId: string): void {

@@ -37,6 +37,8 @@ export interface LogDirectoriesOptions {
   readonly onLogOffline?: (log: SegmentedLog, error: Error) => void;
   /** A log takes the place of one that a full disk had taken offline. */
   readonly onLogReopened?: (log: SegmentedLog, before: SegmentedLog) => void;
+  /** Logs that a full disk had kept from being opened, or made, are there now. */
+  readonly onMissingOpened?: () => void;
   /** Every log in the directory is offline, and was told so. */
   readonly onDirectoryOffline?: (directoryId: string) => void;
 }

@@ -26,9 +26,10 @@ import {
   type ObtainOptions,
 } from "./log-directories-options.ts";
 import type { LogDirectory } from "./log-directory.ts";
-import { closeLogs, loadLogs, reopenLog } from "./log-loading.ts";
+import { closeLogs, type FailedLog, loadLog, loadLogs, reopenLog } from "./log-loading.ts";
 import { LogUpkeep } from "./log-upkeep.ts";
 import { StaleOffsets } from "./stale-offsets.ts";
+import { UnopenedLogs } from "./unopened-logs.ts";
 
 export class LogDirectories {
   readonly cleaner: LogCleaner;
@@ -41,6 +42,7 @@ export class LogDirectories {
   private readonly checkpoints: CheckpointSchedule;
   private readonly upkeep: LogUpkeep;
   private readonly removal: DelayedRemoval;
+  private readonly unopened: UnopenedLogs;
   private isLoaded = false;
   private stopped = false;
 
@@ -58,6 +60,7 @@ export class LogDirectories {
       isKept: (name: string) => hosted.failed.has(name),
       speaks: (log: HostedLog) => !log.log.offline || hosted.closed.has(log),
       reopen: (log: HostedLog) => this.reopen(log),
+      openMissing: () => this.openMissing(),
       directoryFailed: (directory: LogDirectory, error: DiskError) => this.directoryFailed(directory, error),
     };
     this.checkpoints = new CheckpointSchedule(clock, this.settings.checkpoints, ports);
@@ -65,6 +68,12 @@ export class LogDirectories {
     this.upkeep = new LogUpkeep(clock, this.settings, ports);
     this.removal = new DelayedRemoval(around.disk, clock, around.logger);
     this.cleaner = new LogCleaner(around, this.settings.cleaner, ports);
+    this.unopened = new UnopenedLogs({
+      hasRoom: ({ directory }) => this.hasRoom(directory),
+      open: ({ place, directory }) => loadLog(around, place, directory, options.configOf(place.topic)),
+      opened: (log) => this.opened(log),
+      failed: (name, error) => void hosted.failed.set(name, error),
+    });
     this.stale = new StaleOffsets(clock, {
       forgetNow: (names) => this.forgetNow(names),
       write: async () => {
@@ -102,7 +111,7 @@ export class LogDirectories {
     const { around, hosted, options } = this;
     const directoryFailed = (directory: LogDirectory, error: DiskError) => this.directoryFailed(directory, error);
     const { logs, failed, deleted } = await loadLogs(around, hosted.online, options.configOf, directoryFailed);
-    for (const [name, error] of failed) hosted.failed.set(name, error);
+    for (const [name, one] of failed) this.isMissing(name, one);
     for (const log of logs) this.host(log);
     for (const { path, topic } of deleted) this.removal.add(path, options.configOf(topic).fileDeleteDelayMs);
     this.isLoaded = true;
@@ -149,9 +158,16 @@ export class LogDirectories {
       return log;
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
-      this.checkDirectory(directory);
+      const place = { topic, partition, path: `${directory.path}/${name}`, topicId };
+      if (error.kind === "full") this.isMissing(name, { error, place, directory });
+      else this.checkDirectory(directory);
       throw storageError(error);
     }
+  }
+
+  private isMissing(name: string, log: FailedLog): void {
+    this.hosted.failed.set(name, log.error);
+    if (this.unopened.take(name, log)) this.upkeep.logIsMissing();
   }
 
   /** Sets the files of a log aside and removes them after file.delete.delay.ms. A log of another topic of that name stays. */
@@ -241,6 +257,7 @@ export class LogDirectories {
     const uniqueId = this.around.random.bytes(16).toString("hex");
     const path = `${directory.path}/${suffixedDirectoryName(log.topic, log.partition, state, uniqueId)}`;
     try {
+      if (directory.failure !== undefined) throw storageError(directory.failure);
       log.rename(path);
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error;
@@ -305,7 +322,7 @@ export class LogDirectories {
   private async reopen(hosted: HostedLog): Promise<boolean> {
     const { log, directory, name } = hosted;
     if (!this.hosted.isCurrent(hosted) || directory.failure !== undefined) return true;
-    if (this.around.disk.volume(directory.path).usableBytes < this.settings.reopenUsableBytes) return false;
+    if (!this.hasRoom(directory)) return false;
     const again = await reopenLog(this.around, hosted);
     if (this.stopped || !this.hosted.isCurrent(hosted)) {
       again.abandon();
@@ -314,5 +331,24 @@ export class LogDirectories {
     this.host({ name, log: again, directory });
     this.options.onLogReopened?.(again, log);
     return true;
+  }
+
+  private hasRoom(directory: LogDirectory): boolean {
+    return this.around.disk.volume(directory.path).usableBytes >= this.settings.reopenUsableBytes;
+  }
+
+  /** Opens what a full disk kept from being there; false as long as some of it is not. */
+  private async openMissing(): Promise<boolean> {
+    if ((await this.unopened.tryAgain()) && !this.stopped) this.options.onMissingOpened?.();
+    return this.unopened.isEmpty;
+  }
+
+  private opened(hosted: HostedLog): void {
+    if (this.stopped) {
+      hosted.log.abandon();
+      return;
+    }
+    this.hosted.failed.delete(hosted.name);
+    this.host(hosted);
   }
 }

@@ -23,10 +23,25 @@ const METADATA_TOPIC = "__cluster_metadata";
 const CONCURRENT_LOADS = 4;
 const CONCURRENT_CLOSES = 8;
 
+/** A log that could not be opened, or not be made, where it lies, and why. */
+export interface FailedLog {
+  readonly error: Error;
+  readonly place: LogPlace;
+  readonly directory: LogDirectory;
+}
+
+export interface LogPlace {
+  readonly topic: string;
+  readonly partition: number;
+  readonly path: string;
+  /** Left out where only what lies there can say it. */
+  readonly topicId?: string;
+}
+
 export interface LoadedLogs {
   readonly logs: readonly HostedLog[];
-  /** Name and reason of those that could not be opened. */
-  readonly failed: ReadonlyMap<string, Error>;
+  /** Those that could not be opened, by name. */
+  readonly failed: ReadonlyMap<string, FailedLog>;
   /** Directories of logs that were deleted before the node stopped. */
   readonly deleted: readonly FoundDirectory[];
 }
@@ -57,7 +72,7 @@ export async function loadLogs(
     }
   }
   const logs: HostedLog[] = [];
-  const failed = new Map<string, Error>();
+  const failed = new Map<string, FailedLog>();
   const slice = new TimeSlice(around.clock);
   const work = async (): Promise<void> => {
     for (let job = jobs.pop(); job !== undefined; job = jobs.pop()) {
@@ -71,7 +86,7 @@ export async function loadLogs(
           { path: found.path, error: String(error) },
           "a log cannot be opened: its partition is offline",
         );
-        failed.set(name, error);
+        failed.set(name, { error, place: found, directory });
       }
       await slice.step();
     }
@@ -84,7 +99,7 @@ export async function loadLogs(
 /** Opens one log with what its directory's checkpoints say of it. @throws DiskError, KafkaError */
 export function loadLog(
   around: LogSurroundings,
-  { topic, partition, path }: { readonly topic: string; readonly partition: number; readonly path: string },
+  { topic, partition, path, topicId }: LogPlace,
   directory: LogDirectory,
   config: LogConfig,
 ): Promise<SegmentedLog> {
@@ -93,6 +108,7 @@ export function loadLog(
     path,
     topic,
     partition,
+    ...(topicId === undefined ? {} : { topicId }),
     directoryId: directory.directoryId,
     config,
     cleanShutdown: directory.lastShutdown.clean,

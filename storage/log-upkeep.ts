@@ -25,6 +25,8 @@ export interface UpkeepPorts {
   readonly logs: () => Iterable<HostedLog>;
   /** Tries to open a log again; false when the disk has no room for it yet. @throws DiskError, KafkaError */
   readonly reopen: (hosted: HostedLog) => Promise<boolean>;
+  /** Tries to open the logs that a full disk kept from being there at all; false as long as there is one. */
+  readonly openMissing: () => Promise<boolean>;
 }
 
 /** How long a log stays offline after its disk got room. */
@@ -36,6 +38,7 @@ export class LogUpkeep {
   private readonly settings: UpkeepSettings;
   private tasks: readonly RepeatingTask[] = [];
   private readonly full = new Set<HostedLog>();
+  private someAreMissing = false;
   private reopenTimer: Timer | undefined;
   private stopped = false;
 
@@ -56,9 +59,18 @@ export class LogUpkeep {
 
   /** A full disk took the log offline. */
   diskWasFull(hosted: HostedLog): void {
-    if (this.stopped) return;
     this.full.add(hosted);
-    this.reopenTimer ??= this.clock.after(REOPEN_EVERY_MS, () => void this.reopenAll());
+    this.reopenLater();
+  }
+
+  /** A full disk kept a log from being opened, or made. */
+  logIsMissing(): void {
+    this.someAreMissing = true;
+    this.reopenLater();
+  }
+
+  private reopenLater(): void {
+    if (!this.stopped) this.reopenTimer ??= this.clock.after(REOPEN_EVERY_MS, () => void this.reopenAll());
   }
 
   stop(): void {
@@ -96,8 +108,11 @@ export class LogUpkeep {
         if (!(error instanceof DiskError) || error.kind !== "full") this.full.delete(hosted);
       }
     }
+    if (this.someAreMissing && !this.stopped) {
+      this.someAreMissing = false;
+      if (!(await this.ports.openMissing())) this.someAreMissing = true;
+    }
     this.reopenTimer = undefined;
-    const [hosted] = this.full;
-    if (hosted !== undefined) this.diskWasFull(hosted);
+    if (this.full.size > 0 || this.someAreMissing) this.reopenLater();
   }
 }

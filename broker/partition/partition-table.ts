@@ -40,8 +40,8 @@ export class PartitionTable {
   private readonly around: PartitionSurroundings;
   private readonly logs: LogStore;
   private readonly listeners: ((changes: readonly PartitionChange[], image: MetadataImage) => void)[] = [];
-  /** Partitions that should be here but whose log could not be made: topic id and index. */
-  private readonly failed = new Set<string>();
+  /** Partitions that should be here but whose log could not be made. */
+  private readonly failed = new Map<string, { readonly topicId: string; readonly index: number }>();
   private readonly minInSyncReplicasOf: (topic: string, image: MetadataImage) => number;
 
   constructor(
@@ -140,11 +140,31 @@ export class PartitionTable {
       log = this.logs.obtain(topic.name, image.partition, topic.id);
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error;
-      this.failed.add(key);
+      this.failed.set(key, { topicId: topic.id, index: image.partition });
       return undefined;
     }
     this.failed.delete(key);
     return this.host(log, cluster);
+  }
+
+  /** Whether the partition should be here and is not, because its log could not be opened or made. */
+  isMissing(topicId: string, index: number): boolean {
+    return this.failed.has(keyOf(topicId, index));
+  }
+
+  /** Tries again to have what could not be opened or made. Returns what is here now. */
+  obtainMissing(image: MetadataImage): Partition[] {
+    const changes: PartitionChange[] = [];
+    for (const { topicId, index } of [...this.failed.values()]) {
+      const topic = image.topicsById.get(topicId);
+      const now = topic?.partitions[index];
+      const partition = topic === undefined || now === undefined ? undefined : this.add(topic, now, image);
+      if (partition === undefined || now === undefined) continue;
+      partition.apply(now);
+      changes.push({ partition, before: undefined, now });
+    }
+    this.tell(changes, image);
+    return changes.map(({ partition }) => partition);
   }
 
   private host(log: PartitionLog, cluster: MetadataImage): Partition {

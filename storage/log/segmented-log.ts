@@ -199,9 +199,13 @@ export class SegmentedLog extends LogView implements PartitionLog {
     }
   }
 
-  /** Moves the directory; the caller syncs the one above. */
+  /** Moves the directory, of a log that is offline too: a full disk does not keep a name. The caller syncs the one above. */
   rename(path: string): void {
-    this.change(() => this.state.directory.move(path));
+    try {
+      this.state.directory.move(path);
+    } catch (error) {
+      throw this.fail(error);
+    }
   }
 
   /** An orderly end: everything is on the device, and the next one who opens the log need not scan it. */

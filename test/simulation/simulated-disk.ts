@@ -37,6 +37,8 @@ export interface CrashOptions {
   readonly names?: "kept" | "dropped" | "random";
 }
 
+const UNBOUNDED_BYTES = 2 ** 40;
+
 export class SimulatedDisk implements Disk {
   readonly faults: DiskFaults;
   /** On top of what a sync or a large read takes: a device in trouble. */
@@ -55,6 +57,7 @@ export class SimulatedDisk implements Disk {
     { readonly inode: SimulatedInode; readonly position: number }
   >();
   private volumeBytes: number;
+  private elsewhere: RegExp | undefined;
   private run = 0;
   private cutAtStep = Number.POSITIVE_INFINITY;
   private dead = false;
@@ -63,7 +66,7 @@ export class SimulatedDisk implements Disk {
     this.random = options.random;
     this.later = options.later ?? ((_kind, _delayMs, run) => run());
     this.latencyMs = options.latencyMs ?? (() => 0);
-    this.volumeBytes = options.volumeBytes ?? 2 ** 40;
+    this.volumeBytes = options.volumeBytes ?? UNBOUNDED_BYTES;
     this.faults = new DiskFaults(options.random.split("faults"));
   }
 
@@ -96,6 +99,17 @@ export class SimulatedDisk implements Disk {
 
   resize(volumeBytes: number): void {
     this.volumeBytes = volumeBytes;
+  }
+
+  /** Somebody else's files take what room there is, but so many bytes. @param elsewhere what lies on another volume. */
+  fill(leftBytes: number, elsewhere?: RegExp): void {
+    this.volumeBytes = this.usedBytes() + leftBytes;
+    this.elsewhere = elsewhere;
+  }
+
+  /** They are gone again. */
+  makeRoom(): void {
+    this.volumeBytes = UNBOUNDED_BYTES;
   }
 
   /** Flips bits of a byte, as a device that lies does. */
@@ -258,7 +272,8 @@ export class SimulatedDisk implements Disk {
   /** Only for SimulatedFile. @throws DiskError full. */
   reserve(addedBytes: number, path: string): void {
     // Counting everything is slow: only where there is a limit to reach.
-    if (addedBytes > 0 && this.volumeBytes < 2 ** 40 && this.usedBytes() + addedBytes > this.volumeBytes) {
+    if (addedBytes <= 0 || this.volumeBytes >= UNBOUNDED_BYTES || this.elsewhere?.test(path) === true) return;
+    if (this.usedBytes() + addedBytes > this.volumeBytes) {
       throw new DiskError("full", path);
     }
   }

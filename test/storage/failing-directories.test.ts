@@ -14,7 +14,7 @@ describe("a failing disk", () => {
       expect(codeOf(() => put(bad, "lost"))).toBe(ErrorCode.KAFKA_STORAGE_ERROR);
       expect(codeOf(() => put(bad, "fenced"))).toBe(ErrorCode.KAFKA_STORAGE_ERROR);
       put(good, "b");
-      expect(bench.told).toEqual({ offline: ["bad-0"], directories: [], reopened: [] });
+      expect(bench.told).toEqual({ offline: ["bad-0"], directories: [], reopened: [], missingOpened: 0 });
       expect(logs.obtain("bad", 0, ID).offline).toBe(true);
       await logs.close(3);
       const again = await bench.open();
@@ -62,6 +62,59 @@ describe("a failing disk", () => {
       await logs.close();
     }));
 
+  test("R82: a log that a full disk keeps from being opened is opened when there is room", () =>
+    onNode(async (bench) => {
+      const before = await bench.open();
+      put(before.obtain("t", 0, ID), "a", "b");
+      await bench.wait(2000);
+      bench.restart(false);
+      bench.node.disk.faults.add({ operation: "open", path: /t-0/, error: "full" });
+      const logs = await bench.open();
+      expect([logs.get("t", 0), codeOf(() => logs.obtain("t", 0, ID))]).toEqual([
+        undefined,
+        ErrorCode.KAFKA_STORAGE_ERROR,
+      ]);
+      await bench.wait(5000);
+      expect([logs.get("t", 0), bench.told.missingOpened]).toEqual([undefined, 0]);
+      bench.node.disk.faults.clear();
+      await bench.wait(2000);
+      expect(bench.told.missingOpened).toBe(1);
+      expect(await values(logs.obtain("t", 0, ID) as SegmentedLog)).toEqual(["a", "b"]);
+      await logs.close();
+    }));
+
+  test("R82: a log that a full disk keeps from being made is there when there is room", () =>
+    onNode(async (bench) => {
+      const logs = await bench.open(["/d1"], { reopenUsableBytes: 5000 });
+      bench.node.disk.resize(bench.node.disk.usedBytes() + 10);
+      expect(codeOf(() => logs.obtain("new", 0, ID))).toBe(ErrorCode.KAFKA_STORAGE_ERROR);
+      bench.node.disk.resize(10_000_000);
+      expect(bench.told.missingOpened).toBe(0);
+      await bench.wait(2000);
+      expect(bench.told.missingOpened).toBe(1);
+      const log = logs.obtain("new", 0, ID) as SegmentedLog;
+      put(log, "a");
+      expect([log.topicId, await values(log)]).toEqual([ID, ["a"]]);
+      await logs.close();
+    }));
+
+  test("R82, R47: a log that a full disk took offline can be deleted, and its topic made again", () =>
+    onNode(async (bench) => {
+      const logs = await bench.open(["/d1"], { reopenUsableBytes: 5000 });
+      const old = logs.obtain("t", 0, ID);
+      put(old, "old");
+      bench.node.disk.resize(bench.node.disk.usedBytes() + 10);
+      expect(codeOf(() => put(old, "c".repeat(100)))).toBe(ErrorCode.KAFKA_STORAGE_ERROR);
+      logs.remove("t", 0, ID);
+      bench.node.disk.resize(10_000_000);
+      const log = logs.obtain("t", 0, OTHER_ID) as SegmentedLog;
+      put(log, "new");
+      expect(await values(log)).toEqual(["new"]);
+      await bench.wait(2000);
+      expect(bench.told.reopened).toEqual([]);
+      await logs.close();
+    }));
+
   test("R82: a checkpoint that finds no room is written later", () =>
     onNode(async (bench) => {
       const logs = await bench.open();
@@ -83,7 +136,7 @@ describe("a failing disk", () => {
       const [first] = logs.onlineDirectoryIds;
       bench.node.disk.faults.add({ operation: "any", path: /^\/d1/, error: "io" });
       expect(codeOf(() => put(one, "x"))).toBe(ErrorCode.KAFKA_STORAGE_ERROR);
-      expect(bench.told).toEqual({ offline: ["one-0"], directories: [first], reopened: [] });
+      expect(bench.told).toEqual({ offline: ["one-0"], directories: [first], reopened: [], missingOpened: 0 });
       expect(logs.hasOfflineDirectories).toBe(true);
       put(two, "c");
       // It may lie in the directory that failed, unless it is known to be new.
@@ -144,7 +197,7 @@ describe("a failing disk", () => {
         put(logs.obtain("t", i, OTHER_ID), "b");
       }
       await bench.wait(65_000);
-      expect(bench.told).toEqual({ offline: [], directories: [], reopened: [] });
+      expect(bench.told).toEqual({ offline: [], directories: [], reopened: [], missingOpened: 0 });
       expect(logs.hasOfflineDirectories).toBe(false);
       expect(names(bench).some((name) => name.endsWith("-delete"))).toBe(false);
       logs.abandon();

@@ -18,6 +18,8 @@ interface Told {
   readonly offline: string[];
   readonly directories: string[];
   readonly reopened: string[];
+  /** How often logs that were missing are there. */
+  missingOpened: number;
 }
 
 export interface Bench {
@@ -34,7 +36,7 @@ export interface Bench {
 export async function onNode(body: (bench: Bench) => Promise<void>, seed: number | string = 1): Promise<void> {
   const simulation = new Simulation({ seed, latencyMs: [0, 1] });
   const watcher = simulation.boot("watcher");
-  const told: Told = { offline: [], directories: [], reopened: [] };
+  const told: Told = { offline: [], directories: [], reopened: [], missingOpened: 0 };
   const configs = new Map<string, Partial<LogConfig>>();
   const bench: Bench = {
     simulation,
@@ -52,6 +54,7 @@ export async function onNode(body: (bench: Bench) => Promise<void>, seed: number
         onLogOffline: (log) => told.offline.push(`${log.topic}-${log.partition}`),
         onLogReopened: (log, before) =>
           told.reopened.push(`${log.topic}-${log.partition} ${before.offline} ${log.offline}`),
+        onMissingOpened: () => void told.missingOpened++,
         onDirectoryOffline: (id) => told.directories.push(id),
       };
       const logs = await LogDirectories.open(options);

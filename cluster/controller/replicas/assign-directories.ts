@@ -60,14 +60,9 @@ function assign(
   const change = changePartition(view, rules, partition, {
     directory: { brokerId, id: directory.id },
     election: rules.uncleanElectionEnabled ? "unclean" : "online",
-    // Differs from Kafka: a replica that a broker assigns to a log directory that has failed is taken from the eligible leader
-    // replicas too, as it may have lost records.
-    ...(directory.isOnline
-      ? {}
-      : {
-          inSyncReplicas: partition.inSyncReplicas.filter((id) => id !== brokerId),
-          uncleanReplica: brokerId,
-        }),
+    // It stays an eligible leader: it leads only once its log is there again, which needs no more than room on a disk, or its
+    // broker's start, which finds out whether records may be lost.
+    ...(directory.isOnline ? {} : { inSyncReplicas: partition.inSyncReplicas.filter((id) => id !== brokerId) }),
   });
   if (change !== undefined) records.push(change);
   return ErrorCode.NONE;

@@ -233,6 +233,18 @@ describe("R82, R170: logs that fail", () => {
     expect(world.codeOf(0)).toBe(ErrorCode.NOT_LEADER_OR_FOLLOWER);
   });
 
+  test("R82: a log that could not be made is asked for again, and whoever listens is told of its partition", () => {
+    const world = new World();
+    world.full = true;
+    world.apply([topic(FIRST_ID, [{}])]);
+    expect([world.table.isMissing(FIRST_ID, 0), world.table.obtainMissing(world.image)]).toEqual([true, []]);
+    world.full = false;
+    const [partition] = world.table.obtainMissing(world.image);
+    expect(world.codeOf(0)).toBeUndefined();
+    expect(world.told).toMatchObject([{ partition, before: undefined, now: { leader: 1 } }]);
+    expect([world.table.isMissing(FIRST_ID, 0), world.table.obtainMissing(world.image)]).toEqual([false, []]);
+  });
+
   test("a log that goes offline takes the leadership with it, and whoever listens is told", () => {
     const world = new World();
     world.apply([topic(FIRST_ID, [{}])]);

@@ -160,15 +160,16 @@ describe("reassignments", () => {
 describe("directories", () => {
   const [first, second] = [uuid("first"), uuid("second")];
 
-  function twoDirectories(): DecisionBench {
+  function twoDirectories(configs: Record<string, string> = {}): DecisionBench {
     const bench = new DecisionBench();
     bench.register(1, { logDirs: [first, second] });
     bench.heartbeat(1);
     bench.start(2);
-    bench.createTopic("t", [
+    const replicas = [
       [1, 2],
       [1, 2],
-    ]);
+    ];
+    bench.createTopic("t", replicas, configs);
     return bench;
   }
 
@@ -220,6 +221,16 @@ describe("directories", () => {
     // It does not come back as a leader while its storage is gone.
     fence(bench, 2);
     expect(bench.partition("t", 0).leader).toBe(-1);
+  });
+
+  test("R82, R36: a replica whose log is lost stays eligible, and leads again once its log is there", () => {
+    const bench = twoDirectories({ "min.insync.replicas": "2" });
+    expect(assign(bench, DirectoryId.LOST, [0])).toEqual(["NONE"]);
+    expect(bench.partition("t", 0)).toMatchObject({ inSyncReplicas: [2], eligibleLeaderReplicas: [1] });
+    fence(bench, 2);
+    expect(bench.partition("t", 0)).toMatchObject({ leader: -1, eligibleLeaderReplicas: [1, 2] });
+    expect(assign(bench, first, [0])).toEqual(["NONE"]);
+    expect(bench.partition("t", 0)).toMatchObject({ leader: 1, inSyncReplicas: [1], leaderRecoveryState: 0 });
   });
 
   test("only replicas may tell", () => {

@@ -34,6 +34,7 @@ interface Look {
   leaderEpoch: number | undefined;
   /** The high watermark never goes back as long as this leads in one epoch. */
   highWatermark: number;
+  isOffline: boolean;
 }
 
 export class Auditor {
@@ -157,13 +158,16 @@ export class Auditor {
       shadow = new ReplicaShadow(id, this.cluster.disk(id), `/data/logs/${partition.topic}-${partition.index}`);
       audit.shadows.set(id, shadow);
     }
-    return { partition, shadow, audit, leaderEpoch: undefined, highWatermark: -1 };
+    return { partition, shadow, audit, leaderEpoch: undefined, highWatermark: -1, isOffline: false };
   }
 
   private lookAtReplica(look: Look): void {
     const { partition, shadow, audit } = look;
     const { log } = partition;
-    if (log.offline) return;
+    if (log.offline) {
+      this.wentOffline(look);
+      return;
+    }
     // Taken away by a move and given back before the node has heard of either.
     if (!audit.shadows.has(shadow.nodeId) && audit.image?.replicas.includes(shadow.nodeId) === true) {
       audit.shadows.set(shadow.nodeId, shadow);
@@ -184,6 +188,18 @@ export class Auditor {
     if (what === "truncated") this.counts.truncations++;
     audit.looked(shadow, leaderEpoch, what === "truncated");
     if (leaderEpoch !== undefined) this.onLeader?.(audit, partition);
+    this.touched.add(audit);
+  }
+
+  /** What lies on the disk counts, with what was written just before the write that failed. */
+  private wentOffline(look: Look): void {
+    if (look.isOffline) return;
+    look.isOffline = true;
+    const { shadow, audit, partition, leaderEpoch } = look;
+    shadow.readDisk();
+    audit.wasOpened(shadow.nodeId);
+    shadow.highWatermark = partition.log.highWatermark;
+    audit.looked(shadow, leaderEpoch, false);
     this.touched.add(audit);
   }
 

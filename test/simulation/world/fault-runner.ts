@@ -14,6 +14,8 @@ import { CONTROLLER, nodeName, type SimulatedCluster } from "./simulated-cluster
 const START_AGAIN_MS = 1000;
 /** Fewer than a batch has behind its epoch and its CRC. */
 const CHECKED_BYTES = 30;
+/** On a volume of its own (metadata.log.dir): without room for it a node ends, as Kafka's does. */
+const METADATA_LOG = /__cluster_metadata/;
 
 export class FaultRunner {
   readonly counts = new Map<FaultKind | "restart" | "controller-restart", number>();
@@ -50,6 +52,7 @@ export class FaultRunner {
       const machine = cluster.machine(name);
       machine.stalledUntilMs = Math.min(machine.stalledUntilMs, this.nowMs);
       cluster.simulation.disk(name).slowByMs = 0;
+      cluster.simulation.disk(name).makeRoom();
     }
     this.startController();
     for (const id of cluster.nodeIds) this.startNode(id);
@@ -147,6 +150,12 @@ export class FaultRunner {
         this.after(fault.durationMs, () => {
           disk.slowByMs = 0;
         });
+        return true;
+      }
+      case "full-disk": {
+        const disk = cluster.disk(this.nodeOf(fault.victim));
+        disk.fill(fault.leftBytes, METADATA_LOG);
+        this.after(fault.durationMs, () => disk.makeRoom());
         return true;
       }
       case "clock":

@@ -36,6 +36,8 @@ export type Fault = { readonly atMs: number } & (
     }
   | { readonly kind: "break"; readonly victim: Victim; readonly other: number }
   | { readonly kind: "slow-disk"; readonly victim: Victim; readonly latencyMs: number; readonly durationMs: number }
+  /** Room for so much more, then none. */
+  | { readonly kind: "full-disk"; readonly victim: Victim; readonly leftBytes: number; readonly durationMs: number }
   | { readonly kind: "clock"; readonly victim: Victim; readonly byMs: number }
   /** Killed, and bits of what was not on the device yet are flipped: what replicas can repair. */
   | { readonly kind: "damage"; readonly victim: Victim; readonly flips: number; readonly downMs: number }
@@ -51,8 +53,10 @@ export type Fault = { readonly atMs: number } & (
 );
 
 export type FaultKind = Fault["kind"];
+/** Those that every seed may draw; full disks belong to some worlds only. */
+type OrdinaryKind = Exclude<FaultKind, "full-disk">;
 
-export const FAULT_KINDS: readonly FaultKind[] = [
+export const FAULT_KINDS: readonly OrdinaryKind[] = [
   "kill",
   "stop",
   "power",
@@ -77,7 +81,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
 ];
 
 /** How often each kind happens when it does, in a minute. */
-const PER_MINUTE: Readonly<Record<FaultKind, readonly number[]>> = {
+const PER_MINUTE: Readonly<Record<OrdinaryKind, readonly number[]>> = {
   kill: [1, 3, 8],
   stop: [1, 3],
   power: [1, 3, 6],
@@ -120,7 +124,7 @@ export function drawFaults(
   random: SeededRandom,
   durationMs: number,
   nodes: number,
-  kinds?: readonly FaultKind[],
+  kinds?: readonly OrdinaryKind[],
 ): Fault[] {
   const faults: Fault[] = [];
   for (const kind of FAULT_KINDS) {
@@ -155,7 +159,20 @@ export function drawFlaps(random: SeededRandom, durationMs: number, nodes: numbe
   return faults;
 }
 
-function drawFault(kind: FaultKind, random: SeededRandom, nodes: number): object {
+const FULL_EVERY_MS = 20_000;
+
+/** Disks that run full under a log, and have room again. */
+export function drawFullDisks(random: SeededRandom, durationMs: number, nodes: number): Fault[] {
+  const faults: Fault[] = [];
+  for (let atMs = QUIET_START_MS; atMs < durationMs; atMs += random.between(1, FULL_EVERY_MS)) {
+    const victim: Victim = random.chance(0.5) ? { leaderOf: random.below(1000) } : { node: random.between(1, nodes) };
+    const [leftBytes, durationOfIt] = [random.below(20_000), random.pick([100, 1000, 5000, 20_000])];
+    faults.push({ atMs, kind: "full-disk", victim, leftBytes, durationMs: durationOfIt });
+  }
+  return faults;
+}
+
+function drawFault(kind: OrdinaryKind, random: SeededRandom, nodes: number): object {
   const victim: Victim = random.chance(0.6) ? { leaderOf: random.below(1000) } : { node: random.between(1, nodes) };
   /** Mostly short; some outlast every session. */
   const spanMs = (): number => random.pick([50, 300, 1000, 3000, 12_000]) * (0.5 + random.below(1000) / 1000);

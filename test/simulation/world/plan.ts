@@ -8,7 +8,7 @@ import type { ProducerOptions } from "../clients/producer.ts";
 import type { LinkDelays } from "../network/links.ts";
 import type { NetworkHabits } from "../network/simulated-network.ts";
 import { SeededRandom } from "../seeded-random.ts";
-import { drawFaults, drawFlaps, type Fault, type FaultKind } from "./faults.ts";
+import { drawFaults, drawFlaps, drawFullDisks, type FAULT_KINDS, type Fault } from "./faults.ts";
 
 export interface TopicPlan {
   readonly name: string;
@@ -38,16 +38,19 @@ export interface Plan {
 /** What a caller wants of every seed, whatever the seed would draw. */
 export interface SwarmOptions {
   readonly nodes?: number;
-  readonly faults?: readonly FaultKind[];
+  readonly faults?: typeof FAULT_KINDS;
   readonly unclean?: boolean;
   /** Leaders come and go all the time. */
   readonly flaps?: boolean;
   readonly flushEvery?: boolean;
+  /** Disks run full. */
+  readonly fills?: boolean;
 }
 
 const DURATION_MS = 60_000;
 /** Of all runs. */
 const LEADERS_FLAP = 0.1;
+const DISKS_FILL = 0.1;
 /** Whoever is cut off is missed at once, and who comes back leads again at once. */
 const HASTE = {
   "broker.heartbeat.interval.ms": "100",
@@ -64,7 +67,12 @@ export function drawPlan(seed: string | number, swarm: SwarmOptions = {}): Plan 
   const names = topics.map(({ name }) => name);
   const flaps = nodes > 1 && (swarm.flaps ?? random.split("flaps").chance(LEADERS_FLAP));
   const drawn = drawFaults(random.split("faults"), DURATION_MS, nodes, swarm.faults);
-  const faults = flaps ? [...drawn, ...drawFlaps(random.split("flapping"), DURATION_MS, nodes)] : drawn;
+  const fills = swarm.fills ?? random.split("fills").chance(DISKS_FILL);
+  const faults = [
+    ...drawn,
+    ...(flaps ? drawFlaps(random.split("flapping"), DURATION_MS, nodes) : []),
+    ...(fills ? drawFullDisks(random.split("filling"), DURATION_MS, nodes) : []),
+  ];
   // Who names topics and not their ids would go on in a topic that was made again as if it were the old one.
   const byId = faults.some(({ kind }) => kind === "recreate");
   return {

@@ -33,7 +33,7 @@ export class Totals {
     this.count("connections lost", connectionLosses);
     this.count("answers lost", lostAnswers);
     this.count("times and epochs looked up", answersChecked);
-    for (const kind of FAULT_KINDS) this.count(`fault: ${kind}`, 0);
+    for (const kind of [...FAULT_KINDS, "full-disk"]) this.count(`fault: ${kind}`, 0);
     for (const [kind, count] of Object.entries(faults)) this.count(`fault: ${kind}`, count);
   }
 
