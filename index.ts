@@ -1,6 +1,7 @@
 /**
  * What `import "odradek"` gives: clusters in this process, and the names needed to talk about them.
  */
+export type { ClientTelemetryPush } from "./broker/telemetry/client-telemetry.ts";
 export type { ClusterEvent } from "./cluster/cluster-events.ts";
 export type { ClusterOptions, TopicOptions } from "./cluster/cluster-options.ts";
 export type { ClusterSnapshot } from "./cluster/cluster-snapshot.ts";

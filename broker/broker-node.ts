@@ -39,6 +39,7 @@ import { SharePartitions } from "./share-partitions/share-partitions.ts";
 import { PeerSharePersister } from "./share-state/peer-share-persister.ts";
 import { ShareCoordinator } from "./share-state/share-coordinator.ts";
 import { shareCoordinatorSettings } from "./share-state/share-coordinator-settings.ts";
+import { ClientTelemetry, type ClientTelemetryReceiver } from "./telemetry/client-telemetry.ts";
 import { MarkerWriter } from "./transactions/marker-writer.ts";
 import { TransactionCoordinator } from "./transactions/transaction-coordinator.ts";
 import { transactionSettings } from "./transactions/transaction-settings.ts";
@@ -68,6 +69,8 @@ export interface BrokerNodeOptions {
   /** Before any metadata has come. */
   readonly emptyImage: MetadataImage;
   readonly observePartition?: PartitionSurroundings["observe"];
+  /** Takes the metrics that clients push. */
+  readonly onClientTelemetry?: ClientTelemetryReceiver;
 }
 
 export class BrokerNode implements Broker {
@@ -91,6 +94,7 @@ export class BrokerNode implements Broker {
   readonly markerWriter: MarkerWriter;
   readonly transactionVerifier: TransactionVerifier;
   readonly lostBrokers: LostBrokers;
+  readonly telemetry: ClientTelemetry;
   readonly replicationQuotas: Broker["replicationQuotas"];
   image: MetadataImage;
   private readonly options: BrokerNodeOptions;
@@ -128,6 +132,10 @@ export class BrokerNode implements Broker {
     this.autoTopics = new AutoTopicCreation(controller, internalTopicSettings(settings), clock);
     this.producerIds = new ProducerIds(controller);
     const image = (): MetadataImage => this.image;
+    this.telemetry = new ClientTelemetry({
+      ...{ nodeId: this.nodeId, clock, random, image, receiver: options.onClientTelemetry },
+      maxBytes: () => config.settings.telemetryMaxBytes,
+    });
     this.shareCoordinator = new ShareCoordinator({
       ...{ clock, logger, image, settings: shareCoordinatorSettings(settings) },
     });

@@ -21,6 +21,7 @@ import type { ReplicationQuota } from "./quotas/replication-quota.ts";
 import type { SharePartitions } from "./share-partitions/share-partitions.ts";
 import type { ShareCoordinator } from "./share-state/share-coordinator.ts";
 import type { SharePersister } from "./share-state/share-persister.ts";
+import type { ClientTelemetry } from "./telemetry/client-telemetry.ts";
 import type { MarkerWriter } from "./transactions/marker-writer.ts";
 import type { TransactionCoordinator } from "./transactions/transaction-coordinator.ts";
 import type { TransactionVerifier } from "./transactions/transaction-verifier.ts";
@@ -74,6 +75,8 @@ export interface Broker {
   readonly markerWriter: MarkerWriter;
   /** Asks coordinators about transactions that come to partitions led here. */
   readonly transactionVerifier: TransactionVerifier;
+  /** Clients that push metrics. */
+  readonly telemetry: ClientTelemetry;
   /** As ApiVersions tells them now. */
   features(): NodeFeatures;
 }

@@ -9,8 +9,9 @@ import { BrokerNode } from "../broker/broker-node.ts";
 import type { BrokerConfigLayers } from "../broker/config/broker-config-layers.ts";
 import type { LoggerLevels } from "../broker/config/logger-levels.ts";
 import type { RequestInterceptor } from "../broker/dispatch/dispatcher.ts";
-import { BROKER_HANDLERS } from "../broker/handlers/table.ts";
+import { BROKER_HANDLERS, BROKER_HANDLERS_WITH_TELEMETRY } from "../broker/handlers/table.ts";
 import type { PartitionSurroundings } from "../broker/partition/partition.ts";
+import type { ClientTelemetryReceiver } from "../broker/telemetry/client-telemetry.ts";
 import type { Api } from "../protocol/schema/api.ts";
 import { DirectoryId } from "../protocol/uuid.ts";
 import { UNKNOWN_BROKER_EPOCH } from "../storage/clean-shutdown-file.ts";
@@ -48,6 +49,8 @@ export interface BrokerServerOptions {
   readonly observePartition?: PartitionSurroundings["observe"];
   readonly requestFaults?: RequestInterceptor;
   readonly onUnexpectedError?: (error: unknown, api: Api) => void;
+  /** Takes the metrics that clients push; without it they are not told that they may. */
+  readonly onClientTelemetry?: ClientTelemetryReceiver;
   /** The broker has taken on newer metadata. */
   readonly onApplied?: () => void;
   /** The broker cannot go on. */
@@ -96,6 +99,7 @@ export class BrokerServer {
       brokerEpoch: () => this.lifecycle.brokerEpoch,
       supportedFeatures: brokerFeatures(),
       emptyImage: emptyImage(clusterId),
+      ...(options.onClientTelemetry === undefined ? {} : { onClientTelemetry: options.onClientTelemetry }),
       ...(options.observePartition === undefined ? {} : { observePartition: options.observePartition }),
     });
     configOf.of = (topic) => this.broker.logConfigOf(topic);
@@ -194,10 +198,11 @@ export class BrokerServer {
 
   /** Starts; resolves when the broker is unfenced and serves. @throws what makes it impossible. */
   async start(): Promise<void> {
-    const { environment, requestFaults, onUnexpectedError, listeners } = this.options;
+    const { environment, requestFaults, onUnexpectedError, onClientTelemetry, listeners } = this.options;
+    const table = onClientTelemetry === undefined ? BROKER_HANDLERS : BROKER_HANDLERS_WITH_TELEMETRY;
     await this.listeners.open(
       {
-        ...{ environment, broker: this.broker, table: BROKER_HANDLERS, faults: requestFaults },
+        ...{ environment, broker: this.broker, table, faults: requestFaults },
         ...(onUnexpectedError === undefined ? {} : { onUnexpectedError }),
       },
       listeners,

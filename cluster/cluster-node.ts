@@ -32,7 +32,10 @@ export interface ClusterNodeOptions {
     config: BrokerConfigLayers,
     ...rest: Parameters<BrokerServerOptions["link"]>
   ) => ReturnType<BrokerServerOptions["link"]>;
-  readonly hooks?: Pick<BrokerServerOptions, "observePartition" | "onApplied" | "onUnexpectedError">;
+  readonly hooks?: Pick<
+    BrokerServerOptions,
+    "observePartition" | "onApplied" | "onUnexpectedError" | "onClientTelemetry"
+  >;
   /** Faults of the requests of a life. */
   readonly requestFaults?: ((clock: Clock) => RequestInterceptor) | undefined;
   /** False while the cluster has no controller, which a node that leaves would ask in vain. */

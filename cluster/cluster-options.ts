@@ -4,6 +4,7 @@
 import { isBrokerConfigName } from "../broker/config/broker-configs.ts";
 import { ConfigError } from "../broker/config/config-value.ts";
 import { unknownSetting } from "../broker/config/setting-hints.ts";
+import type { ClientTelemetryPush } from "../broker/telemetry/client-telemetry.ts";
 import type { Logger } from "../storage/logger.ts";
 import type { ClusterSnapshot } from "./cluster-snapshot.ts";
 
@@ -26,6 +27,8 @@ export interface ClusterOptions {
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
   /** A broker whose process is gone is noticed at once, not after broker.session.timeout.ms; true when left out. */
   readonly fastDetection?: boolean;
+  /** Takes the metrics that clients push (KIP-714); when left out, they are not told that they may. */
+  readonly onClientTelemetry?: (push: ClientTelemetryPush) => void;
   /** Where log lines go; nowhere when left out. */
   readonly logger?: Logger;
 }

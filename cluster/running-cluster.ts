@@ -62,7 +62,7 @@ export interface RunningClusterOptions<N extends ManagedNode = ClusterNode> {
     readonly crashDisk?: (options: { readonly powerLoss: boolean }) => void;
   };
   readonly loggerLevels: LoggerLevels;
-  readonly hooks?: Pick<BrokerServerOptions, "onUnexpectedError">;
+  readonly hooks?: Pick<BrokerServerOptions, "onUnexpectedError" | "onClientTelemetry">;
   /** What goes wrong on purpose; nothing can when left out. */
   readonly faults?: ClusterFaults;
   /** Fences a broker whose process is proved dead at once; see DeadBrokers. */

@@ -252,6 +252,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     faults: new ClusterFaults(clock),
     loggerLevels: new LoggerLevels("INFO", () => {}),
     ...(options.fastDetection === undefined ? {} : { fastDetection: options.fastDetection }),
+    ...(options.onClientTelemetry === undefined ? {} : { hooks: { onClientTelemetry: options.onClientTelemetry } }),
     onFailure: (error) => cluster?.noteFailure(error),
   });
   cluster = new Cluster(running, compute, clock, disks);

@@ -1,6 +1,8 @@
 /**
  * The configs of client metrics subscriptions (KIP-714): which metrics clients push, how often, and which clients.
  */
+import { RegexSyntaxError } from "../groups/consumer/regex/syntax-tree.ts";
+import { TopicPattern } from "../groups/consumer/regex/topic-pattern.ts";
 import { type ConfigKey, int, list } from "./config-key.ts";
 import { ConfigError } from "./config-value.ts";
 import { validList } from "./valid.ts";
@@ -19,6 +21,8 @@ export const CLIENT_METRICS_CONFIG_KEYS: ReadonlyMap<string, ConfigKey> = new Ma
 
 const MIN_INTERVAL_MS = 100;
 const MAX_INTERVAL_MS = 3_600_000;
+/** Of an attribute that is matched by trying. */
+const MAX_BACKTRACKED_LENGTH = 40;
 
 /** What a subscription may look at in a client. */
 const SELECTORS = [
@@ -28,7 +32,15 @@ const SELECTORS = [
   "client_software_version",
   "client_source_address",
   "client_source_port",
-];
+] as const;
+
+/** A client as subscriptions look at it. */
+export type ClientAttributes = Readonly<Record<string, string>> & Readonly<Record<(typeof SELECTORS)[number], string>>;
+
+/** What an attribute of a client must match as a whole. */
+export interface ClientPattern {
+  matches(text: string): boolean;
+}
 
 /** The interval is out of range: an INVALID_REQUEST, where other values that are refused are INVALID_CONFIG. */
 export class IntervalError extends ConfigError {}
@@ -42,18 +54,29 @@ export function checkInterval(intervalMs: number): void {
 }
 
 /** The patterns of a subscription by selector. @throws ConfigError */
-export function parseMatch(patterns: readonly string[]): Map<string, RegExp> {
-  const parsed = new Map<string, RegExp>();
+export function parseMatch(patterns: readonly string[]): Map<string, ClientPattern> {
+  const parsed = new Map<string, ClientPattern>();
   for (const pattern of patterns) {
     const separator = pattern.indexOf("=");
     const selector = pattern.slice(0, Math.max(0, separator)).trim();
     try {
-      if (!SELECTORS.includes(selector)) throw new SyntaxError(selector);
-      parsed.set(selector, new RegExp(pattern.slice(separator + 1).trim()));
+      if (!SELECTORS.some((one) => one === selector)) throw new SyntaxError(selector);
+      parsed.set(selector, patternOf(pattern.slice(separator + 1).trim()));
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
       throw new ConfigError(`Illegal client matching pattern: ${pattern}`, { cause: error });
     }
   }
   return parsed;
+}
+
+/** In linear time where the expression allows that; with lookarounds and the like only of texts too short to be a trap. */
+function patternOf(regex: string): ClientPattern {
+  try {
+    return new TopicPattern(regex);
+  } catch (error) {
+    if (!(error instanceof RegexSyntaxError)) throw error;
+    const whole = new RegExp(`^(?:${regex})$`, "s");
+    return { matches: (text) => text.length <= MAX_BACKTRACKED_LENGTH && whole.test(text) };
+  }
 }

@@ -170,6 +170,7 @@ export const EFFECTIVE_CONFIGS: ReadonlySet<string> = new Set([
   "share.coordinator.state.topic.segment.bytes",
   "share.coordinator.write.timeout.ms",
   "socket.request.max.bytes",
+  "telemetry.max.bytes",
   "transaction.abort.timed.out.transaction.cleanup.interval.ms",
   "transaction.max.timeout.ms",
   "transaction.partition.verification.enable",

@@ -18,6 +18,7 @@ export interface ClientConnection {
   readonly id: number;
   readonly listenerName: string;
   readonly remoteHost: string;
+  readonly remotePort: number;
   /** User:ANONYMOUS until security exists. */
   principal: Principal;
   /** False: requests are held to the smaller size limit of strangers. Always true on listeners without authentication. */

@@ -53,6 +53,7 @@ import {
   WriteShareGroupState,
 } from "../../protocol/messages/share-state.ts";
 import { StreamsGroupDescribe, StreamsGroupHeartbeat } from "../../protocol/messages/streams-group.ts";
+import { GetTelemetrySubscriptions, PushTelemetry } from "../../protocol/messages/telemetry.ts";
 import { CreatePartitions, CreateTopics, DeleteTopics } from "../../protocol/messages/topics.ts";
 import {
   AddOffsetsToTxn,
@@ -67,7 +68,7 @@ import {
   ListTransactions,
 } from "../../protocol/messages/transactions-admin.ts";
 import type { RequestContext } from "../dispatch/handler.ts";
-import { HandlerTable, serve } from "../dispatch/handler-table.ts";
+import { HandlerTable, type ServedApi, serve } from "../dispatch/handler-table.ts";
 import { handleAlterConfigs, handleIncrementalAlterConfigs } from "./alter-configs.ts";
 import { handleAlterReplicaLogDirs } from "./alter-replica-log-dirs.ts";
 import { handleApiVersions } from "./api-versions.ts";
@@ -104,6 +105,7 @@ import {
   handleWriteShareGroupState,
 } from "./share-state.ts";
 import { handleStreamsGroupDescribe, handleStreamsGroupHeartbeat } from "./streams-group.ts";
+import { handleGetTelemetrySubscriptions, handlePushTelemetry } from "./telemetry.ts";
 import {
   handleAddOffsetsToTxn,
   handleAddPartitionsToTxn,
@@ -124,7 +126,7 @@ import {
   handleSaslHandshake,
 } from "./unsecured.ts";
 
-export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
+const SERVED: readonly ServedApi<RequestContext>[] = [
   serve(Produce, handleProduce),
   serve(Fetch, handleFetch),
   serve(ListOffsets, handleListOffsets),
@@ -195,4 +197,14 @@ export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", [
   serve(DescribeShareGroupOffsets, handleDescribeShareGroupOffsets),
   serve(AlterShareGroupOffsets, handleAlterShareGroupOffsets),
   serve(DeleteShareGroupOffsets, handleDeleteShareGroupOffsets),
-]);
+  serve(GetTelemetrySubscriptions, handleGetTelemetrySubscriptions, { advertised: false }),
+  serve(PushTelemetry, handlePushTelemetry, { advertised: false }),
+];
+
+export const BROKER_HANDLERS = new HandlerTable<RequestContext>("broker", SERVED);
+
+/** Where somebody takes the metrics of clients, clients are told that they may push them. */
+export const BROKER_HANDLERS_WITH_TELEMETRY = new HandlerTable<RequestContext>(
+  "broker",
+  SERVED.map((line) => ({ ...line, advertised: true })),
+);

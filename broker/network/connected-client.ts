@@ -2,6 +2,7 @@
  * A connection as handlers see it: who is on the other side, and what is to be freed when it goes.
  */
 import type { ClientConnection, Principal } from "../dispatch/handler.ts";
+import type { Address } from "./network.ts";
 
 let lastId = 0;
 
@@ -9,6 +10,7 @@ export class ConnectedClient implements ClientConnection {
   readonly id = ++lastId;
   readonly listenerName: string;
   readonly remoteHost: string;
+  readonly remotePort: number;
   principal: Principal = { type: "User", name: "ANONYMOUS" };
   authenticated: boolean;
   clientSoftwareName = "";
@@ -16,9 +18,10 @@ export class ConnectedClient implements ClientConnection {
   private gone = false;
   private hooks: (() => void)[] = [];
 
-  constructor(listenerName: string, remoteHost: string, authenticated: boolean) {
+  constructor(listenerName: string, { host, port }: Address, authenticated: boolean) {
     this.listenerName = listenerName;
-    this.remoteHost = remoteHost;
+    this.remoteHost = host;
+    this.remotePort = port;
     this.authenticated = authenticated;
   }
 

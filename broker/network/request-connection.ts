@@ -86,7 +86,7 @@ export class RequestConnection implements Receiver, FrameSink {
   private leaving = false;
 
   constructor(connection: Connection, options: RequestConnectionOptions) {
-    this.client = new ConnectedClient(options.listenerName, connection.remoteAddress.host, options.authenticated);
+    this.client = new ConnectedClient(options.listenerName, connection.remoteAddress, options.authenticated);
     this.connection = connection;
     this.handler = options.handler;
     this.environment = options.environment;

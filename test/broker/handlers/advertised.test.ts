@@ -1,6 +1,6 @@
 /** What is advertised beside what Apache Kafka 4.3.1 advertises: the same versions, nothing besides. */
 import { expect, test } from "vitest";
-import { BROKER_HANDLERS } from "../../../broker/handlers/table.ts";
+import { BROKER_HANDLERS, BROKER_HANDLERS_WITH_TELEMETRY } from "../../../broker/handlers/table.ts";
 import { APIS } from "../../../protocol/apis.ts";
 
 /** As its ApiVersions answer has them. */
@@ -20,7 +20,6 @@ const TELEMETRY = [71, 72];
 
 test("what is advertised has Apache Kafka's versions", () => {
   for (const { apiKey, minVersion, maxVersion } of BROKER_HANDLERS.advertisedApis) {
-    if (TELEMETRY.includes(apiKey)) continue;
     expect([apiKey, `${minVersion}-${maxVersion}`]).toEqual([apiKey, known.get(String(apiKey))]);
   }
 });
@@ -28,4 +27,12 @@ test("what is advertised has Apache Kafka's versions", () => {
 test("the APIs of brokers are those that Apache Kafka advertises", () => {
   const keys = APIS.filter(({ listeners }) => listeners.includes("broker")).map(({ key }) => key);
   expect(keys.filter((key) => !TELEMETRY.includes(key)).sort((a, b) => a - b)).toEqual([...known.keys()].map(Number));
+});
+
+test("those of telemetry are served everywhere, and advertised where somebody takes what is pushed", () => {
+  const added = BROKER_HANDLERS_WITH_TELEMETRY.advertisedApis.filter(
+    ({ apiKey }) => !BROKER_HANDLERS.advertisedApis.some((one) => one.apiKey === apiKey),
+  );
+  expect(added).toEqual(TELEMETRY.map((apiKey) => ({ apiKey, minVersion: 0, maxVersion: 0 })));
+  for (const apiKey of TELEMETRY) expect(BROKER_HANDLERS.served(apiKey)).toBeDefined();
 });

@@ -3,7 +3,7 @@
  * handler fails on the way.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { BROKER_HANDLERS } from "../../../broker/handlers/table.ts";
+import { BROKER_HANDLERS_WITH_TELEMETRY } from "../../../broker/handlers/table.ts";
 import { apiByKey } from "../../../protocol/apis.ts";
 import { Produce } from "../../../protocol/messages/produce.ts";
 import type { Api } from "../../../protocol/schema/api.ts";
@@ -68,7 +68,7 @@ function errorCodesIn(value: unknown): number[] {
   return Object.entries(value).flatMap(([name, inner]) => (/errorCode$/i.test(name) ? [inner] : errorCodesIn(inner)));
 }
 
-const versions = BROKER_HANDLERS.advertisedApis.flatMap(({ apiKey }) => {
+const versions = BROKER_HANDLERS_WITH_TELEMETRY.advertisedApis.flatMap(({ apiKey }) => {
   const api = apiByKey(apiKey) as Api;
   const { min, max } = api.versions;
   return Array.from({ length: max - min + 1 }, (_, i) => ({ api, name: api.name, version: min + i }));

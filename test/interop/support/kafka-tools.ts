@@ -11,6 +11,7 @@ const SOURCE = fileURLToPath(new URL("../clients/KafkaTools.java", import.meta.u
 
 const MAIN_CLASSES = {
   "broker-api-versions": "org.apache.kafka.tools.BrokerApiVersionsCommand",
+  "client-metrics": "org.apache.kafka.tools.ClientMetricsCommand",
   cluster: "org.apache.kafka.tools.ClusterTool",
   configs: "kafka.admin.ConfigCommand",
   "delete-records": "org.apache.kafka.tools.DeleteRecordsCommand",
