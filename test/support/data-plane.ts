@@ -2,6 +2,7 @@
  * A broker whose answers are compared with what Apache Kafka answers: ours with metadata written by hand, or Apache Kafka itself,
  * on which the expectations are tried.
  */
+import { isInternalTopic } from "../../broker/metadata/internal-topics.ts";
 import { collisionKey } from "../../broker/metadata/topic-name.ts";
 import type { Address } from "../../broker/network/network.ts";
 import type { ControllerPort } from "../../broker/ports.ts";
@@ -32,17 +33,31 @@ export async function startDataPlane(options: FixedBrokerOptions = {}): Promise<
   };
 }
 
-/** As much of a controller as makes topics of one partition. */
+/** As much of a controller as makes topics on the one broker there is; those of the brokers themselves have one partition. */
 function creatingController(broker: () => FixedBroker): ControllerPort {
   return {
     forward: async (api, _version, request) => {
       if (api.key !== CreateTopics.key) throw new KafkaError(ErrorCode.REQUEST_TIMED_OUT);
       const { topics } = request as unknown as Decode<typeof CreateTopicsRequest>;
       const taken = new Set(broker().topics.map(({ name }) => collisionKey(name)));
-      for (const { name } of topics) if (!taken.has(collisionKey(name))) broker().createTopic(name);
-      return { topics: [] } as never;
+      const answers = topics.map(({ name, numPartitions, replicationFactor }) => {
+        const isOwn = isInternalTopic(name);
+        if (!isOwn && replicationFactor > 1) return { name, ...tooFewBrokers(replicationFactor) };
+        if (!taken.has(collisionKey(name))) broker().createTopic(name, isOwn ? 1 : Math.max(1, numPartitions));
+        return { name, errorCode: ErrorCode.NONE, errorMessage: null };
+      });
+      return { topics: answers } as never;
     },
     allocateProducerIds: () => Promise.resolve({ firstProducerId: 1000, count: 1000 }),
+  };
+}
+
+/** As the real one says it. */
+function tooFewBrokers(replicas: number) {
+  const because = `The target replication factor of ${replicas} cannot be reached because only 1 broker(s) are registered.`;
+  return {
+    errorCode: ErrorCode.INVALID_REPLICATION_FACTOR,
+    errorMessage: `Unable to replicate the partition ${replicas} time(s): ${because}`,
   };
 }
 

@@ -64,7 +64,8 @@ describeWith("Kafka's streams-groups tool", await findApacheKafka(), (kafka) => 
     const state = await tools.run("streams-groups", "--describe", "--group", GROUP, "--state", "--verbose");
     expect(state).toMatch(/app-words +127\.0\.0\.1:\d+ +\(\d\) +Stable +\d+ +\d+ +2/);
     const members = await tools.run("streams-groups", "--describe", "--group", GROUP, "--members", "--verbose");
-    expect(members.match(/ACTIVE/g)).toHaveLength(2);
+    // What each has, and what each is to have.
+    expect(members.match(/ACTIVE/g)).toHaveLength(4);
     const offsets = async () => {
       const told = await tools.run("streams-groups", "--describe", "--group", GROUP);
       return [...told.matchAll(/app-words +in +(\d) +(\d+)/g)].map(([, partition, lag]) => [partition, lag]);
