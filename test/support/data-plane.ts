@@ -33,6 +33,9 @@ export async function startDataPlane(options: FixedBrokerOptions = {}): Promise<
   };
 }
 
+/** Of a topic that is made because somebody asks for it, with whatever numbers. */
+const MAX_PARTITIONS = 10;
+
 /** As much of a controller as makes topics on the one broker there is; those of the brokers themselves have one partition. */
 function creatingController(broker: () => FixedBroker): ControllerPort {
   return {
@@ -43,7 +46,8 @@ function creatingController(broker: () => FixedBroker): ControllerPort {
       const answers = topics.map(({ name, numPartitions, replicationFactor }) => {
         const isOwn = isInternalTopic(name);
         if (!isOwn && replicationFactor > 1) return { name, ...tooFewBrokers(replicationFactor) };
-        if (!taken.has(collisionKey(name))) broker().createTopic(name, isOwn ? 1 : Math.max(1, numPartitions));
+        const count = isOwn ? 1 : Math.min(Math.max(1, numPartitions), MAX_PARTITIONS);
+        if (!taken.has(collisionKey(name))) broker().createTopic(name, count);
         return { name, errorCode: ErrorCode.NONE, errorMessage: null };
       });
       return { topics: answers } as never;
