@@ -16,6 +16,7 @@ const START_AGAIN_MS = 1000;
 const CHECKED_BYTES = 30;
 /** On a volume of its own (metadata.log.dir): without room for it a node ends, as Kafka's does. */
 const METADATA_LOG = /__cluster_metadata/;
+const TOPIC_LOGS = /^\/data\/logs\/t\d+-\d+\/\d+\.log$/;
 
 export class FaultRunner {
   readonly counts = new Map<FaultKind | "restart" | "controller-restart", number>();
@@ -27,6 +28,8 @@ export class FaultRunner {
   private readonly owner: EventOwner = { name: "faults", alive: true, stalledUntilMs: 0 };
   private healing = false;
   private controllerIsDown = false;
+  /** Nodes whose disk fails. */
+  private readonly failing = new Set<number>();
 
   /** @param operator whom changes of topics are left to. */
   constructor(cluster: SimulatedCluster, auditor: Auditor, clients: readonly string[], operator: Operator) {
@@ -55,6 +58,7 @@ export class FaultRunner {
       cluster.simulation.disk(name).makeRoom();
     }
     this.startController();
+    for (const id of [...this.failing]) this.repair(id);
     for (const id of cluster.nodeIds) this.startNode(id);
   }
 
@@ -158,6 +162,14 @@ export class FaultRunner {
         this.after(fault.durationMs, () => disk.makeRoom());
         return true;
       }
+      case "disk-error": {
+        const id = this.nodeOf(fault.victim);
+        if (!this.isUp(id) || this.failing.has(id)) return false;
+        this.failing.add(id);
+        cluster.disk(id).faults.add({ operation: fault.operation, path: TOPIC_LOGS, error: "io", times: 1 });
+        this.after(fault.downMs, () => this.repair(id));
+        return true;
+      }
       case "clock":
         cluster.machine(nodeName(this.nodeOf(fault.victim))).clock.jumpWall(fault.byMs);
         return true;
@@ -222,9 +234,7 @@ export class FaultRunner {
     const disk = this.cluster.disk(id);
     const unsynced = disk
       .filesWithPaths()
-      .filter(
-        ([path, inode]) => /^\/data\/logs\/t\d+-\d+\/\d+\.log$/.test(path) && inode.durableBytes < inode.sizeBytes,
-      );
+      .filter(([path, inode]) => TOPIC_LOGS.test(path) && inode.durableBytes < inode.sizeBytes);
     if (unsynced.length === 0) return false;
     for (let left = flips; left > 0; left--) {
       const [, inode] = this.random.pick(unsynced);
@@ -234,6 +244,14 @@ export class FaultRunner {
     }
     this.auditor.diskWasDamaged(id);
     return true;
+  }
+
+  /** A log that its disk refused is offline until somebody starts its broker again. */
+  private repair(id: number): void {
+    if (!this.failing.delete(id)) return;
+    this.cluster.disk(id).faults.clear();
+    const partitions = this.cluster.node(id).present?.broker.partitions.all() ?? [];
+    if ([...partitions].some(({ log }) => log.offline)) this.kill(id, START_AGAIN_MS);
   }
 
   private controllerDown(power: boolean, downMs: number): boolean {

@@ -38,6 +38,13 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: "slow-disk"; readonly victim: Victim; readonly latencyMs: number; readonly durationMs: number }
   /** Room for so much more, then none. */
   | { readonly kind: "full-disk"; readonly victim: Victim; readonly leftBytes: number; readonly durationMs: number }
+  /** An append or a sync of a log fails; whoever watches over brokers starts it again a while later. */
+  | {
+      readonly kind: "disk-error";
+      readonly victim: Victim;
+      readonly operation: "append" | "sync";
+      readonly downMs: number;
+    }
   | { readonly kind: "clock"; readonly victim: Victim; readonly byMs: number }
   /** Killed, and bits of what was not on the device yet are flipped: what replicas can repair. */
   | { readonly kind: "damage"; readonly victim: Victim; readonly flips: number; readonly downMs: number }
@@ -53,8 +60,10 @@ export type Fault = { readonly atMs: number } & (
 );
 
 export type FaultKind = Fault["kind"];
-/** Those that every seed may draw; full disks belong to some worlds only. */
-type OrdinaryKind = Exclude<FaultKind, "full-disk">;
+/** Of some worlds only. */
+export const DISK_FAULT_KINDS = ["full-disk", "disk-error"] as const satisfies readonly FaultKind[];
+/** Those that every seed may draw. */
+type OrdinaryKind = Exclude<FaultKind, (typeof DISK_FAULT_KINDS)[number]>;
 
 export const FAULT_KINDS: readonly OrdinaryKind[] = [
   "kill",
@@ -159,15 +168,20 @@ export function drawFlaps(random: SeededRandom, durationMs: number, nodes: numbe
   return faults;
 }
 
-const FULL_EVERY_MS = 20_000;
+const DISK_FAULT_EVERY_MS = 20_000;
 
-/** Disks that run full under a log, and have room again. */
-export function drawFullDisks(random: SeededRandom, durationMs: number, nodes: number): Fault[] {
+/** Disks that run full under a log and have room again, and such as fail. */
+export function drawDiskFaults(random: SeededRandom, durationMs: number, nodes: number): Fault[] {
   const faults: Fault[] = [];
-  for (let atMs = QUIET_START_MS; atMs < durationMs; atMs += random.between(1, FULL_EVERY_MS)) {
+  for (let atMs = QUIET_START_MS; atMs < durationMs; atMs += random.between(1, DISK_FAULT_EVERY_MS)) {
     const victim: Victim = random.chance(0.5) ? { leaderOf: random.below(1000) } : { node: random.between(1, nodes) };
-    const [leftBytes, durationOfIt] = [random.below(20_000), random.pick([100, 1000, 5000, 20_000])];
-    faults.push({ atMs, kind: "full-disk", victim, leftBytes, durationMs: durationOfIt });
+    const durationOfIt = random.pick([100, 1000, 5000, 20_000]);
+    if (random.chance(0.6)) {
+      faults.push({ atMs, kind: "full-disk", victim, leftBytes: random.below(20_000), durationMs: durationOfIt });
+    } else {
+      const operation = random.pick(["append", "sync"] as const);
+      faults.push({ atMs, kind: "disk-error", victim, operation, downMs: durationOfIt });
+    }
   }
   return faults;
 }

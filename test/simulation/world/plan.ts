@@ -8,7 +8,7 @@ import type { ProducerOptions } from "../clients/producer.ts";
 import type { LinkDelays } from "../network/links.ts";
 import type { NetworkHabits } from "../network/simulated-network.ts";
 import { SeededRandom } from "../seeded-random.ts";
-import { drawFaults, drawFlaps, drawFullDisks, type FAULT_KINDS, type Fault } from "./faults.ts";
+import { drawDiskFaults, drawFaults, drawFlaps, type FAULT_KINDS, type Fault } from "./faults.ts";
 
 export interface TopicPlan {
   readonly name: string;
@@ -43,14 +43,14 @@ export interface SwarmOptions {
   /** Leaders come and go all the time. */
   readonly flaps?: boolean;
   readonly flushEvery?: boolean;
-  /** Disks run full. */
-  readonly fills?: boolean;
+  /** Disks run full, and fail. */
+  readonly diskTrouble?: boolean;
 }
 
 const DURATION_MS = 60_000;
 /** Of all runs. */
 const LEADERS_FLAP = 0.1;
-const DISKS_FILL = 0.1;
+const DISKS_TROUBLE = 0.1;
 /** Whoever is cut off is missed at once, and who comes back leads again at once. */
 const HASTE = {
   "broker.heartbeat.interval.ms": "100",
@@ -67,11 +67,11 @@ export function drawPlan(seed: string | number, swarm: SwarmOptions = {}): Plan 
   const names = topics.map(({ name }) => name);
   const flaps = nodes > 1 && (swarm.flaps ?? random.split("flaps").chance(LEADERS_FLAP));
   const drawn = drawFaults(random.split("faults"), DURATION_MS, nodes, swarm.faults);
-  const fills = swarm.fills ?? random.split("fills").chance(DISKS_FILL);
+  const diskTrouble = swarm.diskTrouble ?? random.split("disk trouble").chance(DISKS_TROUBLE);
   const faults = [
     ...drawn,
     ...(flaps ? drawFlaps(random.split("flapping"), DURATION_MS, nodes) : []),
-    ...(fills ? drawFullDisks(random.split("filling"), DURATION_MS, nodes) : []),
+    ...(diskTrouble ? drawDiskFaults(random.split("disk faults"), DURATION_MS, nodes) : []),
   ];
   // Who names topics and not their ids would go on in a topic that was made again as if it were the old one.
   const byId = faults.some(({ kind }) => kind === "recreate");

@@ -1,5 +1,5 @@
 /** What happened in many runs together, and what should have and did not. */
-import { FAULT_KINDS } from "./faults.ts";
+import { DISK_FAULT_KINDS, FAULT_KINDS } from "./faults.ts";
 import type { RunResult } from "./run-plan.ts";
 
 /** With fewer seeds a kind of fault may be absent by chance. */
@@ -33,7 +33,7 @@ export class Totals {
     this.count("connections lost", connectionLosses);
     this.count("answers lost", lostAnswers);
     this.count("times and epochs looked up", answersChecked);
-    for (const kind of [...FAULT_KINDS, "full-disk"]) this.count(`fault: ${kind}`, 0);
+    for (const kind of [...FAULT_KINDS, ...DISK_FAULT_KINDS]) this.count(`fault: ${kind}`, 0);
     for (const [kind, count] of Object.entries(faults)) this.count(`fault: ${kind}`, count);
   }
 
