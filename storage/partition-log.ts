@@ -70,6 +70,8 @@ export interface ReadOptions {
   readonly upToOffset: number;
   /** Return one whole batch even if it exceeds maxBytes. */
   readonly minOneBatch: boolean;
+  /** A batch that the limit cuts is left out, instead of given as far as it goes. */
+  readonly wholeBatches?: boolean;
   /** Also list transactions aborted in the range (read_committed). */
   readonly abortedTransactions: boolean;
 }

@@ -24,8 +24,16 @@ export interface BufferPoolOptions {
 /** Smallest size class; smaller buffers are cheap to allocate. */
 const MIN_CLASS_BYTES = 64 * 1024;
 
+/** Buffers of one size that wait to be used again. */
+interface SizeClass {
+  readonly idle: Buffer[];
+  /** Of the pool's acquisitions, the last one of this size. */
+  acquiredAt: number;
+}
+
 export class BufferPool {
-  private readonly idle = new Map<number, Buffer[]>();
+  private readonly classes = new Map<number, SizeClass>();
+  private acquisitions = 0;
   private readonly options: BufferPoolOptions;
   idleBytes = 0;
   /** Bytes handed out and not yet returned. */
@@ -37,9 +45,10 @@ export class BufferPool {
 
   /** A buffer of at least `sizeBytes`, held once by the caller. */
   acquire(sizeBytes: number): SharedBuffer {
-    const classBytes = sizeClass(sizeBytes);
-    const free = this.idle.get(classBytes);
-    let buffer = free?.pop();
+    const classBytes = classFor(sizeBytes);
+    const sizeClass = this.classOf(classBytes);
+    sizeClass.acquiredAt = ++this.acquisitions;
+    let buffer = sizeClass.idle.pop();
     if (buffer === undefined) buffer = Buffer.allocUnsafeSlow(classBytes);
     else this.idleBytes -= classBytes;
     this.usedBytes += classBytes;
@@ -50,14 +59,29 @@ export class BufferPool {
   giveBack(buffer: Buffer): void {
     this.usedBytes -= buffer.length;
     if (this.options.poison === true) buffer.fill(0xdd);
-    if (this.idleBytes + buffer.length > this.options.maxIdleBytes) return;
+    if (buffer.length > this.options.maxIdleBytes) return;
+    this.classOf(buffer.length).idle.push(buffer);
     this.idleBytes += buffer.length;
-    let free = this.idle.get(buffer.length);
-    if (free === undefined) {
-      free = [];
-      this.idle.set(buffer.length, free);
+    while (this.idleBytes > this.options.maxIdleBytes) this.dropStalest();
+  }
+
+  /** Sizes that are not asked for any more make room for those that are: else each of these would be allocated anew. */
+  private dropStalest(): void {
+    let stalest: SizeClass | undefined;
+    for (const sizeClass of this.classes.values()) {
+      if (sizeClass.idle.length === 0) continue;
+      if (stalest === undefined || sizeClass.acquiredAt < stalest.acquiredAt) stalest = sizeClass;
     }
-    free.push(buffer);
+    this.idleBytes -= stalest?.idle.pop()?.length ?? 0;
+  }
+
+  private classOf(classBytes: number): SizeClass {
+    let sizeClass = this.classes.get(classBytes);
+    if (sizeClass === undefined) {
+      sizeClass = { idle: [], acquiredAt: 0 };
+      this.classes.set(classBytes, sizeClass);
+    }
+    return sizeClass;
   }
 }
 
@@ -83,7 +107,7 @@ class PooledBuffer implements SharedBuffer {
 }
 
 /** Powers of two and their three-quarter steps: at most a third of a buffer is waste. */
-function sizeClass(sizeBytes: number): number {
+function classFor(sizeBytes: number): number {
   let size = MIN_CLASS_BYTES;
   while (size < sizeBytes) size *= 2;
   const threeQuarters = (size / 4) * 3;

@@ -170,6 +170,8 @@ function readPartition(
     maxBytes: Math.min(maxBytes, request.maxBytes),
     upToOffset,
     minOneBatch,
+    // Replicas are sent nothing that they would drop, and ask for again.
+    wholeBatches: fromFollower,
     abortedTransactions: parameters.readCommitted && !fromFollower,
   });
   // The fetch itself may have moved the high watermark; the follower may know.

@@ -48,7 +48,7 @@ export class LogReader {
     }
     const upToOffset = Math.min(options.upToOffset, state.logEndOffset);
     if (offset >= upToOffset) return this.finish(new LogReadResult(offset), offset, options);
-    const hot = state.tail.read(offset, options.maxBytes, upToOffset, options.minOneBatch);
+    const hot = state.tail.read(offset, upToOffset, options);
     if (hot !== undefined) return this.finish(hot, offset, options);
     const extent = this.extentOf(offset, upToOffset, options);
     if (extent === undefined) return this.finish(new LogReadResult(offset), offset, options);
@@ -66,7 +66,7 @@ export class LogReader {
       const isSmall = sizeBytes <= MAX_SYNC_READ_BYTES;
       const count = isSmall ? log.read(position, target) : log.readAtHand(position, target);
       if (!isSmall && count < sizeBytes) return this.readRest(offset, options, extent, buffer, count);
-      result = this.checked(offset, extent, buffer, count);
+      result = this.checked(offset, options, extent, buffer, count);
     } catch (error) {
       buffer.release();
       throw error;
@@ -88,7 +88,7 @@ export class LogReader {
     try {
       const target = buffer.buffer.subarray(readBytes, extent.sizeBytes);
       const count = readBytes + (await extent.segment.log.readLarge(extent.first.position + readBytes, target));
-      if (state.truncations === truncations) result = this.checked(offset, extent, buffer, count);
+      if (state.truncations === truncations) result = this.checked(offset, options, extent, buffer, count);
     } catch (error) {
       buffer.release();
       // The segment may have been cut or removed under the read: then what is there now counts.
@@ -126,7 +126,13 @@ export class LogReader {
    * Differs from Kafka: the CRC of batches read from the disk is checked, so that damage is seen where it can be mended and not by
    * each client.
    */
-  private checked(offset: number, extent: Extent, buffer: SharedBuffer, count: number): LogReadResult {
+  private checked(
+    offset: number,
+    options: ReadOptions,
+    extent: Extent,
+    buffer: SharedBuffer,
+    count: number,
+  ): LogReadResult {
     const batches = new BatchIterator(buffer.buffer, 0, count);
     let endOffset = offset;
     let end = 0;
@@ -140,7 +146,7 @@ export class LogReader {
     }
     if (end > 0) extent.segment.noteReadEnd(endOffset, extent.first.position + end);
     // A batch that the limit cuts is served as far as it goes, unchecked: clients drop it.
-    if (batches.stoppedBy === "truncated" && end > 0) end = count;
+    if (batches.stoppedBy === "truncated" && end > 0 && options.wholeBatches !== true) end = count;
     if (end === 0) {
       this.reportDamage(extent, 0);
       throw new KafkaError(

@@ -8,6 +8,7 @@
 
 import { BatchIterator } from "../../protocol/records/batch-iterator.ts";
 import type { RecordBatch } from "../../protocol/records/record-batch.ts";
+import type { ReadOptions } from "../partition-log.ts";
 import type { SharedBuffer } from "../shared-buffer.ts";
 import { LogReadResult } from "./log-read-result.ts";
 import type { TailBudget, TailHolder } from "./tail-budget.ts";
@@ -54,7 +55,7 @@ export class TailCache implements TailHolder {
    * Batches from the one that holds `offset` on, of one segment; undefined when it is not here.
    * @param upToOffset exclusive; a batch that reaches it is left out.
    */
-  read(offset: number, maxBytes: number, upToOffset: number, minOneBatch: boolean): LogReadResult | undefined {
+  read(offset: number, upToOffset: number, options: ReadOptions): LogReadResult | undefined {
     const { runs } = this;
     if (runs.length === 0 || offset < (runs[0] as TailRun).baseOffset) return undefined;
     let index = this.indexOfRun(offset);
@@ -63,9 +64,9 @@ export class TailCache implements TailHolder {
     if (firstRun === undefined || batch === undefined) return undefined;
     const result = new LogReadResult(offset);
     if (batch.lastOffset >= upToOffset) return result;
-    let left = maxBytes;
+    let left = options.maxBytes;
     if (batch.sizeBytes > left) {
-      if (!minOneBatch) return result;
+      if (!options.minOneBatch) return result;
       left = batch.sizeBytes;
     }
     let at = batch.position;
@@ -73,7 +74,8 @@ export class TailCache implements TailHolder {
       if (run.segmentBaseOffset !== firstRun.segmentBaseOffset || run.baseOffset >= upToOffset) break;
       if (run !== firstRun) at = run.start;
       const limit = upToOffset >= run.endOffset ? run.end : (run.find(upToOffset) as RecordBatch).position;
-      const end = Math.min(limit, at + left);
+      const cut = Math.min(limit, at + left);
+      const end = cut < limit && options.wholeBatches === true ? run.boundaryAt(cut) : cut;
       if (end === at) break;
       result.addShared(run.buffer.subarray(at, end), run.owner, run.endOffsetAt(end));
       left -= end - at;

@@ -56,6 +56,12 @@ export class TailRun {
     return position >= this.end ? this.endOffset : this.walkTo(position).nextOffset;
   }
 
+  /** Where the batch begins in which `position` lies; a position between two batches stays. */
+  boundaryAt(position: number): number {
+    const batch = this.walkTo(position);
+    return batch.position + batch.sizeBytes === position ? position : batch.position;
+  }
+
   /** Drops the batch that reaches `offset` and all behind it; false when none is left. */
   truncateTo(offset: number): boolean {
     const batch = this.find(offset);

@@ -81,6 +81,29 @@ describe.each([
     });
   });
 
+  it("where whole batches are asked for, the one that the limit cuts is left out", async () => {
+    await withLog(async (log, around) => {
+      const batches = [batchOfSize(40_000), batchOf(["small"]), batchOfSize(50_000), batchOfSize(120_000)];
+      for (const batch of batches) appendShared(around, log, batch);
+      const sizes = batches.map((batch) => batch.length);
+      const upTo = (count: number) => sizes.slice(0, count).reduce((a, b) => a + b, 0);
+      for (const [maxBytes, whole] of [
+        [1, 1],
+        [upTo(1), 1],
+        [upTo(1) + 1, 1],
+        [upTo(2) - 1, 1],
+        [upTo(2), 2],
+        [upTo(3) - 1, 2],
+        [upTo(3), 3],
+        [upTo(4) - 1, 3],
+        [upTo(4) + 1, 4],
+      ] as const) {
+        expect((await readBytes(log, 0, { maxBytes, wholeBatches: true })).length, `${maxBytes}`).toBe(upTo(whole));
+      }
+      expect((await readBytes(log, 0, { maxBytes: 1, wholeBatches: true, minOneBatch: false })).length).toBe(0);
+    });
+  });
+
   it("R29: nothing at or past the bound the caller took, also when the log grows meanwhile", async () => {
     await withLog(async (log) => {
       for (let i = 0; i < 6; i++) append(log, batchOf(["a", "b"]));
