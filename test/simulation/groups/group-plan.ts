@@ -45,6 +45,8 @@ export interface GroupsPlan {
   readonly plan: Plan;
   readonly topics: readonly TopicPlan[];
   readonly members: readonly MemberPlan[];
+  /** Offsets are forgotten after a minute. */
+  readonly offsetsExpire: boolean;
   /** Of __consumer_offsets. */
   readonly offsetsConfigs: Readonly<Record<string, string>>;
   readonly growth: readonly { readonly atMs: number; readonly topic: string; readonly count: number }[];
@@ -57,6 +59,13 @@ const NOT_HERE: ReadonlySet<FaultKind> = new Set(["power", "power-all", "damage"
 const SPAN_MS = [300, 1500, 4000, 9000] as const;
 const LIFE_KINDS = ["pause", "stall", "crash", "leave"] as const;
 
+export const RETENTION_MS = 60_000;
+export const EXPIRY_CHECK_MS = 2000;
+const EXPIRY = {
+  "offsets.retention.minutes": String(RETENTION_MS / 60_000),
+  "offsets.retention.check.interval.ms": String(EXPIRY_CHECK_MS),
+};
+
 /** What members of the consumer protocol are held to. */
 export const CONSUMER_SESSION_MS = 4000;
 const CONSUMER_HEARTBEAT_MS = 400;
@@ -67,7 +76,11 @@ export function drawGroups(seed: string, durationMs = DURATION_MS): GroupsPlan {
   const cluster = drawPlan(seed, { unclean: false });
   const { nodes } = cluster;
   const topics = drawTopics(random.split("topics"), nodes);
-  const kinds = FAULT_KINDS.filter((kind) => !NOT_HERE.has(kind) && random.chance(0.45));
+  const offsetsExpire = random.split("expiry").chance(0.25);
+  // Wall clocks say when offsets have grown old.
+  const kinds = FAULT_KINDS.filter(
+    (kind) => !NOT_HERE.has(kind) && random.chance(0.45) && !(offsetsExpire && kind === "clock"),
+  );
   const faults = drawFaults(random.split("faults"), durationMs, nodes, kinds).map((fault) =>
     fault.kind === "controller-kill" ? { ...fault, power: false } : "topic" in fault ? { ...fault, topic: 0 } : fault,
   );
@@ -75,12 +88,13 @@ export function drawGroups(seed: string, durationMs = DURATION_MS): GroupsPlan {
   const settings = {
     ...{ ...cluster.settings, ...drawSettings(random.split("settings"), nodes) },
     "log.cleaner.enable": String(Object.keys(offsetsConfigs).length > 0),
+    ...(offsetsExpire ? EXPIRY : {}),
   };
   return {
     plan: { ...cluster, settings, faults, durationMs },
     topics,
     members: drawMembers(random.split("members"), durationMs),
-    offsetsConfigs,
+    ...{ offsetsConfigs, offsetsExpire },
     growth: drawGrowth(random.split("growth"), topics, durationMs),
   };
 }

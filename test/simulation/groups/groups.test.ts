@@ -4,9 +4,11 @@ import { runGroupsSeed } from "./group-seed.ts";
 
 const PATIENCE_MS = 180_000;
 const SHORT_MS = 12_000;
+/** Each is found by one of the first three, as they are drawn today. */
+const MOST_SEEDS = 12;
 
 it.each(["1", "3", "12"])(
-  "V9, V11, V21, V22, V23: groups of seed %s hold, and do the same twice",
+  "V9, V11, V21 to V24: groups of seed %s hold, and do the same twice",
   async (seed) => {
     const { failure, result } = await runGroupsSeed(seed, { twice: true }, SHORT_MS);
     expect(failure).toBeUndefined();
@@ -15,11 +17,14 @@ it.each(["1", "3", "12"])(
   PATIENCE_MS,
 );
 
-it.each([["R147", "3"]])(
-  "%s put back is found by seed %s",
-  async (bug, seed) => {
-    const { failure } = await runGroupsSeed(seed, { bug });
-    expect(failure).toMatch(/^V/);
+it.each(["R145", "R147", "R153"])(
+  "%s put back is found by one of a few seeds",
+  async (bug) => {
+    let found: string | undefined;
+    for (let seed = 1; seed <= MOST_SEEDS && found === undefined; seed++) {
+      ({ failure: found } = await runGroupsSeed(String(seed), { bug }));
+    }
+    expect(found).toMatch(/^V(11|21):/);
   },
   PATIENCE_MS,
 );

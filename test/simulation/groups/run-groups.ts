@@ -7,7 +7,6 @@
 import { InternalTopic } from "../../../broker/metadata/internal-topics.ts";
 import { ErrorCode } from "../../../protocol/error-codes.ts";
 import { FindCoordinator } from "../../../protocol/messages/find-coordinator.ts";
-import { OffsetFetch } from "../../../protocol/messages/group-offsets.ts";
 import { CreatePartitions } from "../../../protocol/messages/topics.ts";
 import { Auditor } from "../audit/auditor.ts";
 import { Violation } from "../audit/violation.ts";
@@ -19,12 +18,12 @@ import { FaultRunner } from "../world/fault-runner.ts";
 import { Operator } from "../world/operator.ts";
 import type { RunOptions } from "../world/run-plan.ts";
 import { SimulatedCluster } from "../world/simulated-cluster.ts";
-import { CoordinatorClient } from "./coordinator-client.ts";
+import { ABANDONED, AbandonedGroup } from "./abandoned-group.ts";
 import { GroupAudit, type GroupCounts } from "./group-audit.ts";
 import type { GroupsPlan } from "./group-plan.ts";
 import { keyOf } from "./held-positions.ts";
 import { MemberPlace } from "./member-place.ts";
-import { NEVER_WRITTEN } from "./register-history.ts";
+import { OffsetWatch } from "./offset-watch.ts";
 
 export interface GroupsResult {
   readonly hash: string;
@@ -60,6 +59,7 @@ class GroupsRun {
   private readonly cluster: SimulatedCluster;
   private readonly auditor: Auditor;
   private readonly audits = new Map<string, GroupAudit>();
+  private watches: OffsetWatch[] = [];
   private places: MemberPlace[] = [];
   private waitsFor = "topics to be made";
 
@@ -87,10 +87,16 @@ class GroupsRun {
     const offsets = { name: InternalTopic.CONSUMER_OFFSETS, partitions: 2, replicationFactor: 1, configs: {} };
     const operator = new Operator(admin, cluster, this.auditor, [offsets]);
     await scheduler.until(this.makeOffsetsTopic(admin, operator));
+    const abandoned = plan.offsetsExpire ? new AbandonedGroup(this.clientNamed(ABANDONED), cluster) : undefined;
+    if (abandoned !== undefined) await scheduler.until(abandoned.commit());
     this.places = plan.members.map((member) => {
       return new MemberPlace(member, cluster, this.auditOf(member.groupId), this.clientNamed(member.name));
     });
     this.waitsFor = "faults to end";
+    this.watches = [...this.audits].map(([groupId, audit]) => {
+      return new OffsetWatch(this.clientNamed(`watch-${groupId}`), cluster, audit, () => this.partitionsOf(groupId));
+    });
+    for (const watch of this.watches) watch.watch().catch((error: unknown) => cluster.failures.push(error as Error));
     for (const place of this.places) place.schedule();
     const growing = plan.growth.map((growth) => this.grow(admin, growth));
     const names = plan.members.map(({ name }) => name);
@@ -106,15 +112,20 @@ class GroupsRun {
     this.waitsFor = "groups to come to rest";
     await this.comeToRest();
     await this.readAll();
+    if (abandoned !== undefined) await scheduler.until(abandoned.requireThere());
     for (const id of cluster.nodeIds) {
       cluster.kill(id);
       this.auditor.wasKilled(id);
     }
     await scheduler.until(Promise.all(cluster.nodeIds.map((id) => this.startAgain(id))));
     await this.comeToRest();
+    if (abandoned !== undefined) {
+      await scheduler.advance(abandoned.untilGoneMs);
+      await scheduler.until(abandoned.requireGone());
+    }
     await this.readAll();
     for (const audit of this.audits.values()) audit.check();
-    for (const place of this.places) place.close();
+    for (const part of [...this.places, ...this.watches]) part.close();
     admin.close();
     cluster.running.kill();
     return {
@@ -232,38 +243,7 @@ class GroupsRun {
 
   /** What the coordinators say of every offset, now that nobody commits. */
   private async readAll(): Promise<void> {
-    const { scheduler } = this.simulation;
-    for (const [groupId, audit] of this.audits) {
-      const client = new CoordinatorClient(this.clientFor(groupId), this.cluster, groupId, []);
-      await scheduler.until(this.read(client, groupId, audit));
-      client.close();
-    }
-  }
-
-  private readonly readers = new Map<string, ClientEnvironment>();
-
-  private clientFor(groupId: string): ClientEnvironment {
-    const known = this.readers.get(groupId) ?? this.clientNamed(`reader-${groupId}`);
-    this.readers.set(groupId, known);
-    return known;
-  }
-
-  private async read(client: CoordinatorClient, groupId: string, audit: GroupAudit): Promise<void> {
-    for (;;) {
-      const groups = [{ groupId, topics: null }];
-      const answer = await client.ask(OffsetFetch, 9, { requireStable: true, groups });
-      const group = answer?.body.groups[0];
-      if (answer !== undefined && group?.errorCode === ErrorCode.NONE && answer.trusted) {
-        const told = new Map<string, string>();
-        for (const { name, partitions } of group.topics) {
-          for (const { partitionIndex, metadata } of partitions) told.set(keyOf(name, partitionIndex), metadata ?? "?");
-        }
-        for (const key of this.partitionsOf(groupId)) audit.read(key, told.get(key) ?? NEVER_WRITTEN, answer);
-        return;
-      }
-      client.heed((group?.errorCode ?? ErrorCode.NONE) as ErrorCode);
-      await client.pause(client.cluster.settings.retryBackoffMs);
-    }
+    for (const watch of this.watches) await this.simulation.scheduler.until(watch.readAll());
   }
 }
 
