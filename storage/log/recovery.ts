@@ -36,14 +36,18 @@ export interface RecoveryOptions {
   readonly mayHaveHoles: boolean;
 }
 
-/** Recovers from the segment in which lies what comes before the recovery point on, of which there is at least one. */
+/** Recovers from the segment that holds the recovery point on, of which there is at least one. */
 export async function recoverSegments(state: LogState, options: RecoveryOptions): Promise<void> {
   const { segments, producers, snapshots } = state;
   const { recoveryPoint, logStartOffset, mayHaveHoles } = options;
   const nowMs = state.around.clock.monotonicMs();
-  // Where a segment starts at the recovery point, the one before may have got back what was cut from it.
-  let index = Math.max(0, segments.floorIndex(recoveryPoint - 1));
-  let start = startOfScan(segments.all[index] as Segment, recoveryPoint);
+  let index = Math.max(0, segments.floorIndex(recoveryPoint));
+  let nextOffset = recoveryPoint;
+  // The one before may have got back what was cut from it when this one was made.
+  while (index > 0 && reaches(segments.all[index - 1] as Segment, segments.all[index] as Segment)) {
+    nextOffset = Math.min(nextOffset, (segments.all[index--] as Segment).baseOffset);
+  }
+  let start = startOfScan(segments.all[index] as Segment, nextOffset);
   const epochsBefore = state.epochs.all;
   loadSnapshot(producers, snapshots, segments, logStartOffset, start.offset, nowMs);
   replayProducers(producers, segments, start.offset, nowMs);
@@ -95,6 +99,10 @@ export function removeSegmentsFrom(state: LogState, index: number): void {
     removeSegmentFiles(state.directory, segment.baseOffset, "");
     state.snapshots.remove(segment.baseOffset);
   }
+}
+
+function reaches(segment: Segment, next: Segment): boolean {
+  return (segment.lastBatch()?.lastOffset ?? -1) >= next.baseOffset;
 }
 
 /** Finds the recovery point with the help of the indexes; the start of the segment when they cannot be believed. */

@@ -30,7 +30,8 @@ export function checkLogs(cluster: SimulatedCluster, audit: PartitionAudit): voi
 }
 
 function bytesOf(cluster: SimulatedCluster, audit: PartitionAudit, nodeId: number): Buffer {
-  return Buffer.concat(segmentsOnDisk(cluster.disk(nodeId), `/data/logs/${audit.topic}-${audit.index}`));
+  const segments = segmentsOnDisk(cluster.disk(nodeId), `/data/logs/${audit.topic}-${audit.index}`);
+  return Buffer.concat(segments.map(({ bytes }) => bytes));
 }
 
 /** V14: byte for byte, from where the last of them begins. */

@@ -156,7 +156,7 @@ export class Scenario {
   /** What lies in a node's log: each value with its offset and the leader epoch it was written in. */
   logOf(nodeId: number): string[] {
     const found: string[] = [];
-    for (const bytes of segmentsOnDisk(this.cluster.disk(nodeId), `/data/logs/${TOPIC}-0`)) {
+    for (const { bytes } of segmentsOnDisk(this.cluster.disk(nodeId), `/data/logs/${TOPIC}-0`)) {
       const walk = new BatchIterator(bytes);
       for (let batch = walk.next(); batch !== undefined; batch = walk.next()) {
         for (const { value, offset } of new RecordIterator(batch, batch.records)) {
