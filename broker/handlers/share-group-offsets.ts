@@ -27,7 +27,6 @@ type ToldPartition = ToldTopic["partitions"][number];
 
 const NO_OFFSET = -1;
 const NO_LAG = -1;
-const NO_SUCH_TOPIC = "There is no such topic or partition.";
 
 export const handleDescribeShareGroupOffsets: Handler<typeof DescribeShareGroupOffsets> = (request, context) => {
   const served = servesShareGroups(context);
@@ -78,16 +77,10 @@ function describe({ groupId, topics }: AskedGroup, context: RequestContext): Lat
   return answer;
 }
 
+/** As a share partition that nobody has read: a topic that there is not is no error. */
 function notThere(partitionIndex: number): ToldPartition {
-  const errorCode = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
-  return {
-    partitionIndex,
-    startOffset: NO_OFFSET,
-    leaderEpoch: 0,
-    lag: NO_LAG,
-    errorCode,
-    errorMessage: NO_SUCH_TOPIC,
-  };
+  const told = { startOffset: NO_OFFSET, leaderEpoch: 0, lag: NO_LAG };
+  return { partitionIndex, ...told, errorCode: ErrorCode.NONE, errorMessage: null };
 }
 
 /** Share partitions of which it is known how far they are done with: only of those is told how far behind they are. */
@@ -123,14 +116,14 @@ function toldTopics(
   });
 }
 
+/** Kafka says nothing of what kept it from knowing a state; of an end that it could not ask for it does. */
 function told(state: ToldState, end: EndOffset | undefined): ToldPartition {
-  const { partition: partitionIndex, errorCode, errorMessage, startOffset, leaderEpoch, deliveryCompleteCount } = state;
-  const nothing = { partitionIndex, startOffset: NO_OFFSET, leaderEpoch: 0, lag: NO_LAG };
-  if (errorCode !== ErrorCode.NONE) return { ...nothing, errorCode, errorMessage };
-  if (end === undefined) return { ...nothing, startOffset, leaderEpoch, errorCode, errorMessage };
-  if (end.errorCode !== ErrorCode.NONE) return { ...nothing, errorCode: end.errorCode, errorMessage: null };
+  const { partition: partitionIndex, errorCode, startOffset, leaderEpoch, deliveryCompleteCount } = state;
+  if (errorCode !== ErrorCode.NONE) return notThere(partitionIndex);
+  if (end === undefined) return { ...notThere(partitionIndex), startOffset, leaderEpoch };
+  if (end.errorCode !== ErrorCode.NONE) return { ...notThere(partitionIndex), errorCode: end.errorCode };
   const lag = end.offset - startOffset - deliveryCompleteCount;
-  return { partitionIndex, startOffset, leaderEpoch, lag, errorCode, errorMessage };
+  return { partitionIndex, startOffset, leaderEpoch, lag, errorCode: ErrorCode.NONE, errorMessage: null };
 }
 
 export const handleAlterShareGroupOffsets: Handler<typeof AlterShareGroupOffsets> = (request, context) => {

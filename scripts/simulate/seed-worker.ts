@@ -1,6 +1,8 @@
 /** A process that runs the seeds it is sent, one after the other, and says what came of each. */
 import { runGroupsSeed } from "../../test/simulation/groups/group-seed.ts";
 import type { GroupsResult } from "../../test/simulation/groups/run-groups.ts";
+import type { ShareGroupsRun } from "../../test/simulation/share-groups/run-share-groups.ts";
+import { runShareGroupsSeed } from "../../test/simulation/share-groups/share-groups-seed.ts";
 import type { TransactionsRun } from "../../test/simulation/transactions/run-transactions.ts";
 import { runTransactionsSeed } from "../../test/simulation/transactions/transaction-seed.ts";
 import type { RepeatedOutcome } from "../../test/simulation/world/repeated-run.ts";
@@ -11,6 +13,7 @@ export interface SeedOutcomes {
   readonly plan: SeedOutcome;
   readonly transactions: RepeatedOutcome<TransactionsRun>;
   readonly groups: RepeatedOutcome<GroupsResult>;
+  readonly shareGroups: RepeatedOutcome<ShareGroupsRun>;
 }
 
 export type SeedKind = keyof SeedOutcomes;
@@ -21,7 +24,12 @@ export interface SeedTask {
   readonly options: Pick<SeedOptions, "twice" | "bug">;
 }
 
-const RUN = { plan: runSeed, transactions: runTransactionsSeed, groups: runGroupsSeed } as const;
+const RUN = {
+  plan: runSeed,
+  transactions: runTransactionsSeed,
+  groups: runGroupsSeed,
+  shareGroups: runShareGroupsSeed,
+} as const;
 
 // Connections break by the thousand, each with an error; only messages are sent home.
 Error.stackTraceLimit = 0;

@@ -53,7 +53,7 @@ export interface Deletion {
   readonly topics: readonly TopicToForget[];
 }
 
-const NO_SUCH_TOPIC = "There is no such topic or partition.";
+const NO_SUCH_TOPIC = "This server does not host this topic-partition.";
 
 function requireEmpty(group: ShareGroup): ShareGroup {
   if (group.members.size > 0) throw new KafkaError(ErrorCode.NON_EMPTY_GROUP, "The group is not empty.");
@@ -90,7 +90,10 @@ export function decideAlterOffsets(
   });
   if (altered.size > 0) draft.step(partitionsKept(draft.group, initializing(draft.group.sharePartitions, altered)));
   const startOffsetOf = (topicId: string, partition: number) => startOffsets.get(topicId)?.get(partition) as number;
-  return draft.decide({ topics: outcomes, order: initializeEffect(draft.group, altered, startOffsetOf) });
+  // As Kafka tells them: what there is not comes first.
+  const isUnknown = ({ topicId }: TopicOutcome): boolean => topicId === ZERO_UUID;
+  const inOrder = [...outcomes.filter(isUnknown), ...outcomes.filter((outcome) => !isUnknown(outcome))];
+  return draft.decide({ topics: inOrder, order: initializeEffect(draft.group, altered, startOffsetOf) });
 }
 
 /** Nothing is to be kept of these topics. */

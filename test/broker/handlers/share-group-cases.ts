@@ -268,16 +268,16 @@ export function shareGroupCases(planeOf: () => DataPlane): void {
       errorCode: NONE,
       responses: [
         {
+          topicName: "none",
+          topicId: ZERO_UUID,
+          partitions: [{ partitionIndex: 0, errorCode: UNKNOWN_TOPIC_OR_PARTITION }],
+        },
+        {
           ...{ topicName: name, topicId },
           partitions: [0, 1, 2].map((partitionIndex) => ({
             partitionIndex,
             errorCode: partitionIndex === 2 ? UNKNOWN_TOPIC_OR_PARTITION : NONE,
           })),
-        },
-        {
-          topicName: "none",
-          topicId: ZERO_UUID,
-          partitions: [{ partitionIndex: 0, errorCode: UNKNOWN_TOPIC_OR_PARTITION }],
         },
       ],
     });
@@ -298,13 +298,15 @@ export function shareGroupCases(planeOf: () => DataPlane): void {
 
   test("R181: offsets of what nobody reads, or nobody has", async () => {
     const { asker, groupId, name, topicId } = await newGroup();
-    expect(await offsets(asker, groupId, [{ topicName: name, partitions: [0] }])).toMatchObject({
+    expect(await offsets(asker, groupId, [{ topicName: name, partitions: [0, 9] }])).toMatchObject({
       errorCode: NONE,
       topics: [
         {
           topicName: name,
           topicId,
-          partitions: [{ partitionIndex: 0, startOffset: -1, leaderEpoch: 0, lag: -1, errorCode: NONE }],
+          partitions: [0, 9].map((partitionIndex) => {
+            return { partitionIndex, startOffset: -1, leaderEpoch: 0, lag: -1, errorCode: NONE };
+          }),
         },
       ],
     });
@@ -314,7 +316,7 @@ export function shareGroupCases(planeOf: () => DataPlane): void {
         {
           topicName: "none",
           topicId: ZERO_UUID,
-          partitions: [{ partitionIndex: 0, errorCode: UNKNOWN_TOPIC_OR_PARTITION }],
+          partitions: [{ partitionIndex: 0, startOffset: -1, leaderEpoch: 0, lag: -1, errorCode: NONE }],
         },
       ],
     });

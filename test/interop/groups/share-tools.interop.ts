@@ -100,7 +100,7 @@ describeWith("Kafka's tools for share groups", await findApacheKafka(), (kafka) 
     expect(refused.output).toMatch(/not empty|active members/i);
     await leave();
     expect(await rows(...reset, "--dry-run")).toMatchObject([
-      { GROUP, TOPIC: "orders", PARTITION: "0", "NEW-START-OFFSET": "0" },
+      { GROUP, TOPIC: "orders", PARTITION: "0", "NEW-OFFSET": "0" },
     ]);
     await rows(...reset, "--execute");
     const offsets = await rows("--describe", "--group", GROUP);
