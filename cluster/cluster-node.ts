@@ -54,6 +54,8 @@ export class ClusterNode implements ManagedNode {
   private current: NodeState = "stopped";
   /** The orderly end that is under way. */
   private stopping: Promise<void> | undefined;
+  /** Told when the life that is stopping is over. */
+  private whenEnded: (() => void) | undefined;
 
   constructor(id: number, options: ClusterNodeOptions) {
     this.id = id;
@@ -133,15 +135,32 @@ export class ClusterNode implements ManagedNode {
     }
   }
 
-  /** Leaves in good order: leadership moves away, logs are closed clean. A paused node goes on first. */
+  /**
+   * Leaves in good order: leadership moves away, logs are closed clean. A paused node goes on first; one that is killed meanwhile has
+   * stopped. @throws what kept it from that; it has failed then.
+   */
   async stop(): Promise<void> {
     const { server, incarnation } = this;
     await incarnation?.resume();
     if (this.current === "running" && server !== undefined) {
       this.current = "stopping";
-      this.stopping = server.stop(this.options.hasController?.()).then(() => {
-        if (this.incarnation === incarnation) this.end("stopped");
+      const killed = new Promise<void>((resolve) => {
+        this.whenEnded = resolve;
       });
+      const stopped = server.stop(this.options.hasController?.()).then(
+        () => {
+          if (this.incarnation === incarnation) this.end("stopped");
+        },
+        (error: unknown) => {
+          // Killed while it stopped: the kill has settled everything.
+          if (this.incarnation !== incarnation) return;
+          this.whenEnded = undefined;
+          this.end("failed");
+          throw error;
+        },
+      );
+      // What a killed life was about to do never comes to its end.
+      this.stopping = Promise.race([stopped, killed]);
     }
     await this.stopping;
   }
@@ -210,6 +229,8 @@ export class ClusterNode implements ManagedNode {
 
   private end(state: NodeState): void {
     this.current = state;
+    this.whenEnded?.();
+    this.whenEnded = undefined;
     this.stopping = undefined;
     const { incarnation } = this;
     this.incarnation = undefined;
