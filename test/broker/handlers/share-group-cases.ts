@@ -298,15 +298,13 @@ export function shareGroupCases(planeOf: () => DataPlane): void {
 
   test("R181: offsets of what nobody reads, or nobody has", async () => {
     const { asker, groupId, name, topicId } = await newGroup();
-    expect(await offsets(asker, groupId, [{ topicName: name, partitions: [0, 9] }])).toMatchObject({
+    expect(await offsets(asker, groupId, [{ topicName: name, partitions: [0] }])).toMatchObject({
       errorCode: NONE,
       topics: [
         {
           topicName: name,
           topicId,
-          partitions: [0, 9].map((partitionIndex) => {
-            return { partitionIndex, startOffset: -1, leaderEpoch: 0, lag: -1, errorCode: NONE };
-          }),
+          partitions: [{ partitionIndex: 0, startOffset: -1, leaderEpoch: 0, lag: -1, errorCode: NONE }],
         },
       ],
     });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { type DataPlane, startDataPlane } from "../../support/data-plane.ts";
 import { SHARE_GROUP_SETTINGS, shareGroupCases } from "./share-group-cases.ts";
+import { shareRecordCases } from "./share-record-cases.ts";
 import { shareStateCases } from "./share-state-cases.ts";
 
 let plane: DataPlane;
@@ -18,4 +19,5 @@ afterAll(() => plane[Symbol.asyncDispose]());
 describe("as Apache Kafka answers", () => {
   shareStateCases(() => plane);
   shareGroupCases(() => plane);
+  shareRecordCases(() => plane);
 });

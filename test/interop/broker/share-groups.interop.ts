@@ -1,6 +1,7 @@
 /** The expectations of our tests of share groups and of their state, tried on Apache Kafka. */
 import { afterAll, beforeAll } from "vitest";
 import { SHARE_GROUP_SETTINGS, shareGroupCases } from "../../broker/handlers/share-group-cases.ts";
+import { shareRecordCases } from "../../broker/handlers/share-record-cases.ts";
 import { shareStateCases } from "../../broker/handlers/share-state-cases.ts";
 import type { DataPlane } from "../../support/data-plane.ts";
 import { findApacheKafka } from "../support/apache-kafka.ts";
@@ -16,4 +17,5 @@ describeWith("Apache Kafka answers share groups as our tests say it does", await
 
   shareStateCases(() => plane);
   shareGroupCases(() => plane);
+  shareRecordCases(() => plane);
 });

@@ -110,6 +110,30 @@ describeWith("Kafka's tools for share groups", await findApacheKafka(), (kafka) 
     ]);
   });
 
+  test("read what the group was reset to, once", async () => {
+    const consume = ["--topic", "orders", "--group", GROUP, "--max-messages", "3"];
+    const output = await tools.run("console-share-consumer", ...consume);
+    expect(
+      output
+        .split("\n")
+        .filter((line) => /^[abc]$/.test(line))
+        .sort(),
+    ).toEqual(["a", "b", "c"]);
+    await expect
+      .poll(
+        async () => {
+          const offsets = await rows("--describe", "--group", GROUP);
+          return offsets.map((row) => [row.PARTITION, row["START-OFFSET"], row.LAG]).sort();
+        },
+        { timeout: 30_000 },
+      )
+      .toEqual([
+        ["0", "3", "0"],
+        ["1", "0", "0"],
+      ]);
+    await expect.poll(async () => (await rows("--list", "--state"))[0]?.STATE, { timeout: 30_000 }).toBe("Empty");
+  }, 120_000);
+
   test("delete offsets, and then the group", async () => {
     const deleted = await shareGroups("--delete-offsets", "--group", GROUP, "--topic", "orders");
     expect(deleted).toMatch(/orders\s+Successful/);

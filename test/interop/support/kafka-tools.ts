@@ -14,6 +14,7 @@ const MAIN_CLASSES = {
   "client-metrics": "org.apache.kafka.tools.ClientMetricsCommand",
   cluster: "org.apache.kafka.tools.ClusterTool",
   configs: "kafka.admin.ConfigCommand",
+  "console-share-consumer": "org.apache.kafka.tools.consumer.ConsoleShareConsumer",
   "delete-records": "org.apache.kafka.tools.DeleteRecordsCommand",
   features: "org.apache.kafka.tools.FeatureCommand",
   groups: "org.apache.kafka.tools.GroupsCommand",
