@@ -75,6 +75,7 @@ export class FixedBroker {
   private readonly random = new NodeRandom();
   private readonly compute = new NodeCompute();
   private readonly topicConfigs = new Map<string, ReadonlyMap<string, string>>();
+  private readonly groupConfigs = new Map<string, ReadonlyMap<string, string>>();
   private readonly features: ReadonlyMap<string, number>;
   private offset = 0;
 
@@ -167,7 +168,8 @@ export class FixedBroker {
   /** Replaces the whole metadata. */
   apply(brokers: readonly BrokerImage[], topics: readonly TopicImage[], reconfigured: readonly string[] = []): void {
     const previous = this.broker.image;
-    const image = imageOf(++this.offset, brokers, topics, this.topicConfigs, this.features);
+    const { topicConfigs, groupConfigs, features } = this;
+    const image = imageOf(++this.offset, brokers, topics, topicConfigs, features, groupConfigs);
     const changed = new Set([...image.topicsById.keys(), ...previous.topicsById.keys()]);
     const delta: MetadataDelta = {
       image,
@@ -208,6 +210,12 @@ export class FixedBroker {
   configure(topic: string, configs: Readonly<Record<string, string>>): void {
     this.topicConfigs.set(topic, new Map(Object.entries(configs)));
     this.apply(this.brokers, this.topics, [topic]);
+  }
+
+  /** Replaces the configs of a group. */
+  configureGroup(group: string, configs: Readonly<Record<string, string>>): void {
+    this.groupConfigs.set(group, new Map(Object.entries(configs)));
+    this.apply(this.brokers, this.topics);
   }
 
   deleteTopic(name: string): void {
@@ -278,8 +286,10 @@ function imageOf(
   topics: readonly TopicImage[],
   topicConfigs: ReadonlyMap<string, ReadonlyMap<string, string>>,
   features: ReadonlyMap<string, number>,
+  groupConfigs: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map(),
 ): MetadataImage {
   const configs = new Map(topicConfigs);
+  const ofGroups = new Map(groupConfigs);
   return {
     offset,
     leaderEpoch: 1,
@@ -287,7 +297,10 @@ function imageOf(
     brokers: new Map(brokers.map((broker) => [broker.id, broker])),
     topics: new Map(topics.map((topic) => [topic.name, topic])),
     topicsById: new Map(topics.map((topic) => [topic.id, topic])),
-    configsOf: (type, name) => (type === ResourceType.TOPIC ? (configs.get(name) ?? NO_CONFIGS) : NO_CONFIGS),
+    configsOf: (type, name) => {
+      if (type === ResourceType.TOPIC) return configs.get(name) ?? NO_CONFIGS;
+      return type === ResourceType.GROUP ? (ofGroups.get(name) ?? NO_CONFIGS) : NO_CONFIGS;
+    },
     resourcesWithConfigs: (type) => (type === ResourceType.TOPIC ? [...configs.keys()] : []),
     features,
     nextProducerId: 0,
