@@ -4,7 +4,7 @@
  * Owns: the session of the request, and what is told. Leaves to share-partitions/acknowledge-partitions: the acknowledgements.
  * v2 renewal (KIP-1222), and how long the locks are.
  */
-import { ErrorCode } from "../../protocol/error-codes.ts";
+import { ErrorCode, errorName } from "../../protocol/error-codes.ts";
 import { errorCodeOf, KafkaError } from "../../protocol/kafka-error.ts";
 import type { ShareAcknowledge } from "../../protocol/messages/share-fetch.ts";
 import type { Decode, Encode } from "../../protocol/schema/message.ts";
@@ -35,7 +35,7 @@ export const handleShareAcknowledge: Handler<typeof ShareAcknowledge> = (request
     session = sessionOf(request, member, context);
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;
-    return { ...{ errorCode: errorCodeOf(error), errorMessage: error.message }, ...NOTHING_ACKNOWLEDGED };
+    return { errorCode: errorCodeOf(error), ...NOTHING_ACKNOWLEDGED };
   }
   const answer = new Later<Response>();
   const { groupId, memberId } = member;
@@ -96,7 +96,7 @@ function respond(
     partitions.push({
       partitionIndex: named.partition,
       errorCode: error?.code ?? ErrorCode.NONE,
-      errorMessage: error?.message ?? null,
+      errorMessage: detailOf(error),
       currentLeader: leader,
     });
   }
@@ -106,6 +106,11 @@ function respond(
     responses: [...topics].map(([topicId, partitions]) => ({ topicId, partitions })),
     nodeEndpoints: leaders.size === 0 ? [] : nodeEndpoints(leaders, context),
   };
+}
+
+/** Why an acknowledgement was refused, where there is more to say than the code says. */
+export function detailOf(error: KafkaError | undefined): string | null {
+  return error === undefined || error.message === errorName(error.code) ? null : error.message;
 }
 
 export const NO_LEADER_TOLD = { leaderId: 0, leaderEpoch: 0 };

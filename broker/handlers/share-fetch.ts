@@ -28,12 +28,20 @@ import {
   type ShareSession,
   sessionPartitionKey,
 } from "../share-partitions/share-session.ts";
-import { NO_LEADER_TOLD, RENEW_VERSION, requireMember, type ShareMember, tellsLeader } from "./share-acknowledge.ts";
+import {
+  detailOf,
+  NO_LEADER_TOLD,
+  RENEW_VERSION,
+  requireMember,
+  type ShareMember,
+  tellsLeader,
+} from "./share-acknowledge.ts";
 
 type Request = Decode<(typeof ShareFetch)["request"]>;
 type Response = Encode<(typeof ShareFetch)["response"]>;
 type PartitionData = Response["responses"][number]["partitions"][number];
 
+const BATCH_OPTIMIZED = 0;
 const EXACT_RECORD_LIMIT = 1;
 
 /** What a request is about. */
@@ -85,8 +93,7 @@ export const handleShareFetch: Handler<typeof ShareFetch> = (request, context) =
 };
 
 function refusal(error: KafkaError, acquisitionLockTimeoutMs: number): Response {
-  const errorCode = errorCodeOf(error);
-  return { errorCode, errorMessage: error.message, acquisitionLockTimeoutMs, responses: [], nodeEndpoints: [] };
+  return { errorCode: errorCodeOf(error), acquisitionLockTimeoutMs, responses: [], nodeEndpoints: [] };
 }
 
 /** Who finds no room for a session waits as if there were no records: otherwise it would ask again at once. */
@@ -110,6 +117,10 @@ function subjectOf(request: Request, context: RequestContext): Subject {
   const { shareSessionEpoch } = request;
   const member = requireMember(request, context);
   const { groupId, memberId } = member;
+  // Differs from Kafka: a ShareFetch with an unknown acquire mode or a negative size is answered INVALID_REQUEST, where Kafka
+  // answers UNKNOWN_SERVER_ERROR.
+  const isKnownMode = request.shareAcquireMode === BATCH_OPTIMIZED || request.shareAcquireMode === EXACT_RECORD_LIMIT;
+  if (!isKnownMode || request.maxBytes < 0) throw new KafkaError(ErrorCode.INVALID_REQUEST);
   // KIP-1222: who renews does not fetch.
   const fetches =
     request.maxBytes !== 0 || request.minBytes !== 0 || request.maxRecords !== 0 || request.maxWaitMs !== 0;
@@ -183,7 +194,12 @@ function startFetch(
   fetch.start();
 }
 
-/** @throws KafkaError UNKNOWN_TOPIC_ID, and those of SharePartitions.obtain. */
+/**
+ * Differs from Kafka: a ShareFetch of a topic id that stands for no topic is answered UNKNOWN_TOPIC_ID for its partitions, where Kafka
+ * answers UNKNOWN_SERVER_ERROR for the whole request.
+ *
+ * @throws KafkaError UNKNOWN_TOPIC_ID, and those of SharePartitions.obtain.
+ */
 function shareOf(groupId: string, named: NamedPartition, { broker }: RequestContext): SharePartition {
   const topic = broker.image.topicsById.get(named.topicId);
   if (topic === undefined) throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_ID);
@@ -251,7 +267,7 @@ function partitionData(
     acquiredRecords: acquired,
   };
   if (error === undefined) return data;
-  const failed = { ...data, errorCode: error.code, errorMessage: error.message };
+  const failed = { ...data, errorCode: error.code };
   if (!tellsLeader(error)) return failed;
   const topic = broker.image.topicsById.get(named.topicId)?.name ?? null;
   const leader = currentLeader(topic, named.partition, broker);
@@ -277,6 +293,6 @@ function acknowledgeError(
 ): Pick<PartitionData, "acknowledgeErrorCode" | "acknowledgeErrorMessage"> {
   return {
     acknowledgeErrorCode: error?.code ?? ErrorCode.NONE,
-    acknowledgeErrorMessage: error?.message ?? null,
+    acknowledgeErrorMessage: detailOf(error),
   };
 }

@@ -59,7 +59,10 @@ export function acknowledgePartitions(
       if (result.error !== undefined || batches.length === 0) continue;
       const share = broker.sharePartitions.find(acknowledger.groupId, named);
       if (share === undefined) {
-        result.error = new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+        result.error = new KafkaError(
+          ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+          "The group does not read this partition here.",
+        );
         continue;
       }
       missing++;

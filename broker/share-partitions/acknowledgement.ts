@@ -40,6 +40,8 @@ export interface LockTerms {
   readonly maxDeliveryCount: number;
   /** Of locks that are renewed. */
   readonly lockedUntilMs: number;
+  /** Whether the group lets members renew at all. */
+  readonly mayRenew: boolean;
 }
 
 /**
@@ -96,6 +98,9 @@ function acknowledgeBatch(
     const isEach = acknowledgeTypes.length > 1;
     const type = acknowledgeTypes[isEach ? first - firstOffset : 0] ?? -1;
     if (type === AcknowledgeType.RENEW) {
+      if (!terms.mayRenew) {
+        throw new KafkaError(ErrorCode.INVALID_RECORD_STATE, "The group does not let its members renew.");
+      }
       delivery.renew(terms.lockedUntilMs);
       return true;
     }

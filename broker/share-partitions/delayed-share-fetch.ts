@@ -8,7 +8,7 @@
  * once, or never when cancelled.
  */
 import { KafkaError } from "../../protocol/kafka-error.ts";
-import type { LogRead } from "../../storage/partition-log.ts";
+import type { LogRead, ReadOptions } from "../../storage/partition-log.ts";
 import type { Broker } from "../broker.ts";
 import { ParkedWatcher, type WatchList } from "../partition/watch-list.ts";
 import type { AcquiredRecords } from "./acquisition.ts";
@@ -46,12 +46,15 @@ interface Reading {
   readonly share: SharePartition;
   readonly fetchOffset: number;
   read: LogRead | undefined;
+  batches: readonly FetchedBatch[];
 }
 
 /** Read at the least, whatever the records were like before. */
 const LEAST_READ_BYTES = 64 * 1024;
 /** Records are as large as before, give or take. */
 const READ_MARGIN = 1.5;
+/** Nobody gets more at once: no share partition has more under way. */
+const MAX_RECORDS = 10_000;
 
 export class DelayedShareFetch extends ParkedWatcher {
   private readonly broker: Broker;
@@ -130,8 +133,10 @@ export class DelayedShareFetch extends ParkedWatcher {
   }
 
   private isReadable(share: SharePartition): boolean {
+    const isReady = share.isReady();
+    // It may just have been found out.
     if (share.failure !== undefined) this.errors.set(share, share.failure);
-    return share.isReady() && !share.isBeingRead && share.hasRoom;
+    return isReady && !share.isBeingRead && share.hasRoom;
   }
 
   /** Reads the partitions one after another; a promise when the disk is read. */
@@ -161,41 +166,57 @@ export class DelayedShareFetch extends ParkedWatcher {
     const { log } = share.partition;
     try {
       if (share.nextFetchOffset < log.logStartOffset) share.logStartMoved();
-      const reading: Reading = { share, fetchOffset: share.nextFetchOffset, read: undefined };
-      const { readCommitted, maxRecords } = this.limits;
+      const reading: Reading = { share, fetchOffset: share.nextFetchOffset, read: undefined, batches: [] };
+      const { readCommitted } = this.limits;
       const upToOffset = readCommitted ? log.lastStableOffset : log.highWatermark;
       if (reading.fetchOffset >= upToOffset) return undefined;
-      const enoughBytes = Math.ceil(Math.min(maxRecords, 1e6) * share.bytesPerRecord * READ_MARGIN);
-      const read = log.read(reading.fetchOffset, {
-        maxBytes: share.bytesPerRecord === 0 ? maxBytes : Math.min(maxBytes, Math.max(LEAST_READ_BYTES, enoughBytes)),
-        upToOffset,
-        minOneBatch,
-        abortedTransactions: readCommitted,
-      });
+      const options = { maxBytes, upToOffset, minOneBatch, abortedTransactions: readCommitted };
+      const outcome = this.readEnough(reading, options);
       readings.push(reading);
-      if (!(read instanceof Promise)) {
-        reading.read = read;
-        return undefined;
-      }
+      if (outcome === undefined) return undefined;
       share.isBeingRead = true;
       const finish = (): void => {
         share.isBeingRead = false;
         share.watch.wake();
       };
-      return read.then(
-        (cold) => {
-          reading.read = cold;
-          finish();
-        },
-        (error: unknown) => {
-          finish();
-          this.noteError(share, error);
-        },
-      );
+      return outcome.then(finish, (error: unknown) => {
+        finish();
+        this.noteError(share, error);
+      });
     } catch (error) {
       this.noteError(share, error);
       return undefined;
     }
+  }
+
+  /** Reads about as much as the member may have records, and the whole when these turn out to be smaller than before. */
+  private readEnough(reading: Reading, options: ReadOptions): Promise<void> | undefined {
+    const { share, fetchOffset } = reading;
+    const { log } = share.partition;
+    const { maxRecords } = this.limits;
+    const enoughBytes = Math.ceil(Math.min(maxRecords, MAX_RECORDS) * share.bytesPerRecord * READ_MARGIN);
+    const limitBytes = share.bytesPerRecord === 0 ? options.maxBytes : Math.max(LEAST_READ_BYTES, enoughBytes);
+    const maxBytes = Math.min(options.maxBytes, limitBytes);
+    const take = (read: LogRead): Promise<void> | undefined => {
+      const batches = batchesOf(read);
+      const next = (batches[batches.length - 1]?.lastOffset ?? fetchOffset - 1) + 1;
+      const isAll = maxBytes === options.maxBytes || next - fetchOffset >= maxRecords || next >= options.upToOffset;
+      // Where less came than there was room for, a segment ends.
+      if (isAll || read.sizeBytes < maxBytes / 2) {
+        reading.read = read;
+        reading.batches = batches;
+        return undefined;
+      }
+      read.release();
+      const whole = log.read(fetchOffset, options);
+      return whole instanceof Promise ? whole.then(keep) : keep(whole);
+    };
+    const keep = (read: LogRead): undefined => {
+      reading.read = read;
+      reading.batches = batchesOf(read);
+    };
+    const read = log.read(fetchOffset, { ...options, maxBytes });
+    return read instanceof Promise ? read.then(take) : take(read);
   }
 
   private noteError(share: SharePartition, error: unknown): void {
@@ -243,9 +264,8 @@ export class DelayedShareFetch extends ParkedWatcher {
     let leftRecords = this.limits.maxRecords;
     const results = new Map<SharePartition, ShareFetchResult>();
     try {
-      for (const { share, fetchOffset, read } of readings) {
+      for (const { share, fetchOffset, read, batches } of readings) {
         if (read === undefined) continue;
-        const batches = batchesOf(read);
         noteSizes(share, batches);
         const options = { memberId, batchSize, isExact, maxRecords: leftRecords };
         const acquired = share.acquire(options, fetchOffset, batches, read.abortedTransactions);

@@ -18,6 +18,7 @@ import {
   acknowledge,
   type DeliveryChange,
   expireLocks,
+  type LockTerms,
   releaseAll,
 } from "./acknowledgement.ts";
 import { type AcquiredRecords, acquire } from "./acquisition.ts";
@@ -187,11 +188,12 @@ export class SharePartition {
     this.change((begun) => releaseAll(this.held, memberId, this.terms, begun), done);
   }
 
-  private get terms(): { readonly maxDeliveryCount: number; readonly lockedUntilMs: number } {
-    const { deliveryCountLimit, recordLockDurationMs } = this.options.settings();
+  private get terms(): LockTerms {
+    const { deliveryCountLimit, recordLockDurationMs, renewAcknowledgeEnable } = this.options.settings();
     return {
       maxDeliveryCount: deliveryCountLimit,
       lockedUntilMs: this.options.clock.monotonicMs() + recordLockDurationMs,
+      mayRenew: renewAcknowledgeEnable,
     };
   }
 

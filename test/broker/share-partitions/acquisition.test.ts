@@ -76,6 +76,14 @@ describe("acquiring and acknowledging", () => {
     expect(share.text).toBe("2:vv");
   });
 
+  test("R188: where renewal is switched off it is refused", () => {
+    const share = new HeldRecords();
+    share.mayRenew = false;
+    share.acquire("a", fetched([0, 3]));
+    expect(share.acknowledge("a", 0, 3, ACCEPT, RENEW, ACCEPT, ACCEPT)).toBe(ErrorCode.INVALID_RECORD_STATE);
+    expect(share.text).toBe("0:qqqq");
+  });
+
   test("R185: locks that end count as deliveries; at the limit the record is dead", () => {
     const share = new HeldRecords();
     share.maxDeliveryCount = 2;

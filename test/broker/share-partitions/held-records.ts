@@ -7,6 +7,7 @@ import {
   acknowledge,
   type DeliveryChange,
   expireLocks,
+  type LockTerms,
   releaseAll,
 } from "../../../broker/share-partitions/acknowledgement.ts";
 import { acquire } from "../../../broker/share-partitions/acquisition.ts";
@@ -43,6 +44,7 @@ export class HeldRecords {
   lockMs = 100;
   maxDeliveryCount = 5;
   maxRecordLocks = 2000;
+  mayRenew = true;
 
   constructor(startOffset = 0, stored: readonly StateBatch[] = []) {
     this.held = restoredRecords(startOffset, stored);
@@ -62,8 +64,9 @@ export class HeldRecords {
     }).map(({ firstOffset, lastOffset, deliveryCount }) => [firstOffset, lastOffset, deliveryCount]);
   }
 
-  private get terms(): { maxDeliveryCount: number; lockedUntilMs: number } {
-    return { maxDeliveryCount: this.maxDeliveryCount, lockedUntilMs: this.nowMs + this.lockMs };
+  private get terms(): LockTerms {
+    const { maxDeliveryCount, mayRenew } = this;
+    return { maxDeliveryCount, mayRenew, lockedUntilMs: this.nowMs + this.lockMs };
   }
 
   /** Begins to acknowledge; what is to be stored, or the code of the refusal. */
