@@ -49,6 +49,7 @@ export class GroupAudit {
   /** Changes its protocol with its members, and begins anew when nobody is left. */
   readonly isMixed: boolean;
   private readonly nowMs: () => number;
+  private readonly mayHaveLost: () => boolean;
   private readonly holders = new Set<Holder>();
   private readonly registers = new Map<string, RegisterHistory>();
   /** The newest by partition. */
@@ -57,10 +58,17 @@ export class GroupAudit {
   private readonly assignments = new Map<number, string>();
   private newest = { generation: -1, cameAt: -1 };
 
-  constructor(groupId: string, isMixed: boolean, nowMs: () => number) {
+  /** @param mayHaveLost whether the group's records may be gone, as power cuts and settings have it: then nothing is held to. */
+  constructor(groupId: string, isMixed: boolean, nowMs: () => number, mayHaveLost: () => boolean) {
     this.groupId = groupId;
     this.isMixed = isMixed;
     this.nowMs = nowMs;
+    this.mayHaveLost = mayHaveLost;
+  }
+
+  /** @throws Violation, unless records are gone that need not have been kept. */
+  private violated(invariant: string, detail: string): void {
+    if (!this.mayHaveLost()) throw new Violation(invariant, `${this.groupId}: ${detail}`);
   }
 
   entered(holder: Holder): void {
@@ -90,9 +98,9 @@ export class GroupAudit {
         this.counts.takenFromSilent++;
         continue;
       }
-      throw new Violation(
+      this.violated(
         "V21",
-        `${this.groupId}: ${by.name} is given ${partition} in ${generation}; ${other.name} has it and may do so until ${other.mayBeOutAtMs}`,
+        `${by.name} is given ${partition} in ${generation}; ${other.name} has it and may do so until ${other.mayBeOutAtMs}`,
       );
     }
   }
@@ -101,17 +109,14 @@ export class GroupAudit {
   putOut(holder: Holder, why: string, seen: Seen): void {
     this.counts.evictions++;
     if (!seen.trusted || this.nowMs() >= holder.mayBeOutAtMs) return;
-    throw new Violation(
-      "V21",
-      `${this.groupId}: ${holder.name} is put out with ${why}, and may stay until ${holder.mayBeOutAtMs}`,
-    );
+    this.violated("V21", `${holder.name} is put out with ${why}, and may stay until ${holder.mayBeOutAtMs}`);
   }
 
   /** Something that is stored for good was answered in this generation. */
   inGeneration(generation: number, seen: Seen): void {
     const { newest } = this;
     if (seen.trusted && !this.isMixed && generation < newest.generation && seen.sentAt > newest.cameAt) {
-      throw new Violation("V23", `${this.groupId} is in ${generation}, and was in ${newest.generation}`);
+      this.violated("V23", `it is in ${generation}, and was in ${newest.generation}`);
     }
     if (generation > newest.generation || (this.isMixed && seen.trusted)) {
       if (generation !== newest.generation) this.counts.generations++;
@@ -125,7 +130,7 @@ export class GroupAudit {
     const known = this.assignments.get(generation);
     this.assignments.set(generation, assignment);
     if (known === undefined || known === assignment) return;
-    throw new Violation("V22", `${this.groupId}: ${by.name} got ${assignment} in ${generation}, others ${known}`);
+    this.violated("V22", `${by.name} got ${assignment} in ${generation}, others ${known}`);
   }
 
   committing(partition: string, id: string, startedAt: number): void {
@@ -137,9 +142,9 @@ export class GroupAudit {
     this.registerOf(partition).written(id, seen.cameAt, "done");
     const gain = this.gains.get(partition);
     if (gain === undefined || gain.by === by || gain.generation <= generation || seen.sentAt <= gain.cameAt) return;
-    throw new Violation(
+    this.violated(
       "V22",
-      `${this.groupId}: ${by.name} commits ${partition} in ${generation}; ${gain.by.name} got it in ${gain.generation}`,
+      `${by.name} commits ${partition} in ${generation}; ${gain.by.name} got it in ${gain.generation}`,
     );
   }
 
@@ -159,7 +164,7 @@ export class GroupAudit {
   check(): void {
     for (const [partition, register] of this.registers) {
       const why = register.contradiction();
-      if (why !== undefined) throw new Violation("V11", `${this.groupId}: ${partition}: ${why}`);
+      if (why !== undefined) this.violated("V11", `${partition}: ${why}`);
     }
   }
 

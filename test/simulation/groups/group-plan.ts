@@ -4,7 +4,7 @@
  * Everything is drawn before the run from a generator of its own. Leaves the cluster and its faults to ../world/plan.ts.
  */
 import { SeededRandom } from "../seeded-random.ts";
-import { drawFaults, FAULT_KINDS, type FaultKind } from "../world/faults.ts";
+import { drawFaults, FAULT_KINDS, type Fault, type FaultKind } from "../world/faults.ts";
 import { drawPlan, type Plan, type TopicPlan } from "../world/plan.ts";
 
 export type Protocol = "eager" | "cooperative" | "consumer";
@@ -54,8 +54,10 @@ export interface GroupsPlan {
 
 const DURATION_MS = 40_000;
 const GROUPS = [1, 2, 2];
-/** What takes records of the coordinator away, and what is done to topics that have records. */
-const NOT_HERE: ReadonlySet<FaultKind> = new Set(["power", "power-all", "damage", "trim", "recreate"]);
+/** What would take records of the coordinator away, and what is done to topics that have records. */
+const NOT_HERE: ReadonlySet<FaultKind> = new Set(["trim", "recreate"]);
+/** What is not synced may be gone. */
+const POWER: ReadonlySet<FaultKind> = new Set(["power", "power-all", "damage"]);
 const SPAN_MS = [300, 1500, 4000, 9000] as const;
 const LIFE_KINDS = ["pause", "stall", "crash", "leave"] as const;
 
@@ -76,19 +78,26 @@ export function drawGroups(seed: string, durationMs = DURATION_MS): GroupsPlan {
   const cluster = drawPlan(seed, { unclean: false });
   const { nodes } = cluster;
   const topics = drawTopics(random.split("topics"), nodes);
+  const offsetsConfigs = drawOffsetsConfigs(random.split("offsets"));
   const offsetsExpire = random.split("expiry").chance(0.25);
+  // Of compacted logs nobody can say whether what is missing was lost.
+  const losesPower = Object.keys(offsetsConfigs).length === 0 && random.split("power").chance(0.5);
   // Wall clocks say when offsets have grown old.
   const kinds = FAULT_KINDS.filter(
-    (kind) => !NOT_HERE.has(kind) && random.chance(0.45) && !(offsetsExpire && kind === "clock"),
+    (kind) =>
+      !NOT_HERE.has(kind) &&
+      random.chance(0.45) &&
+      !(offsetsExpire && kind === "clock") &&
+      (losesPower || !POWER.has(kind)),
   );
   const faults = drawFaults(random.split("faults"), durationMs, nodes, kinds).map((fault) =>
-    fault.kind === "controller-kill" ? { ...fault, power: false } : "topic" in fault ? { ...fault, topic: 0 } : fault,
+    fault.kind === "controller-kill" ? { ...fault, power: losesPower && fault.power } : onOffsets(fault),
   );
-  const offsetsConfigs = drawOffsetsConfigs(random.split("offsets"));
   const settings = {
     ...{ ...cluster.settings, ...drawSettings(random.split("settings"), nodes) },
     "log.cleaner.enable": String(Object.keys(offsetsConfigs).length > 0),
     ...(offsetsExpire ? EXPIRY : {}),
+    ...(losesPower ? { "log.flush.interval.messages": "1" } : {}),
   };
   return {
     plan: { ...cluster, settings, faults, durationMs },
@@ -97,6 +106,11 @@ export function drawGroups(seed: string, durationMs = DURATION_MS): GroupsPlan {
     ...{ offsetsConfigs, offsetsExpire },
     growth: drawGrowth(random.split("growth"), topics, durationMs),
   };
+}
+
+/** The administrator's changes are about the coordinators' own topic. */
+function onOffsets(fault: Fault): Fault {
+  return "topic" in fault ? { ...fault, topic: 0 } : fault;
 }
 
 function drawTopics(random: SeededRandom, nodes: number): TopicPlan[] {

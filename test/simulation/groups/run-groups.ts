@@ -112,7 +112,7 @@ class GroupsRun {
     this.waitsFor = "groups to come to rest";
     await this.comeToRest();
     await this.readAll();
-    if (abandoned !== undefined) await scheduler.until(abandoned.requireThere());
+    if (abandoned !== undefined && !this.mayHaveLost) await scheduler.until(abandoned.requireThere());
     for (const id of cluster.nodeIds) {
       cluster.kill(id);
       this.auditor.wasKilled(id);
@@ -135,6 +135,7 @@ class GroupsRun {
         ...Object.fromEntries(faults.counts),
         ...Object.fromEntries(["pause", "stall", "crash", "leave"].map((kind) => [`member-${kind}`, this.lives(kind)])),
         ...{ elections: this.auditor.counts.elections, grown: plan.growth.length },
+        "allowed loss": this.mayHaveLost ? 1 : 0,
       },
     };
   }
@@ -158,10 +159,23 @@ class GroupsRun {
       const protocols = new Set(
         this.plan.members.filter((member) => member.groupId === groupId).map(({ protocol }) => protocol),
       );
-      audit = new GroupAudit(groupId, protocols.size > 1, () => this.simulation.scheduler.nowMs);
+      audit = new GroupAudit(
+        groupId,
+        protocols.size > 1,
+        () => this.simulation.scheduler.nowMs,
+        () => this.mayHaveLost,
+      );
       this.audits.set(groupId, audit);
     }
     return audit;
+  }
+
+  /** Power was cut, and by the settings of a partition it may have lost what was committed. */
+  private get mayHaveLost(): boolean {
+    for (const { topic, losses } of this.auditor.partitions.values()) {
+      if (topic === InternalTopic.CONSUMER_OFFSETS && losses.length > 0) return true;
+    }
+    return false;
   }
 
   private clientNamed(name: string): ClientEnvironment {
