@@ -1,5 +1,6 @@
 /** The expectations of our tests of transactions, and of security that there is none, tried on Apache Kafka. */
 import { afterAll, beforeAll } from "vitest";
+import { telemetryCases } from "../../broker/handlers/telemetry-cases.ts";
 import { transactionalDataCases } from "../../broker/handlers/transactional-data-cases.ts";
 import { transactionalOffsetCases } from "../../broker/handlers/transactional-offsets-cases.ts";
 import { transactionCases } from "../../broker/handlers/transactions-cases.ts";
@@ -21,5 +22,6 @@ describeWith("Apache Kafka answers as our tests say it does", await findApacheKa
   transactionCases(() => plane);
   transactionalDataCases(() => plane);
   transactionalOffsetCases(() => plane);
+  telemetryCases(() => plane);
   unsecuredCases(() => plane);
 });
