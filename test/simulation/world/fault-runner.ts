@@ -16,6 +16,7 @@ const START_AGAIN_MS = 1000;
 const CHECKED_BYTES = 30;
 /** On a volume of its own (metadata.log.dir): without room for it a node ends, as Kafka's does. */
 const METADATA_LOG = /__cluster_metadata/;
+const TOPIC_FILES = /^\/data\/logs\/t\d+-\d+\//;
 const TOPIC_LOGS = /^\/data\/logs\/t\d+-\d+\/\d+\.log$/;
 
 export class FaultRunner {
@@ -166,7 +167,7 @@ export class FaultRunner {
         const id = this.nodeOf(fault.victim);
         if (!this.isUp(id) || this.failing.has(id)) return false;
         this.failing.add(id);
-        cluster.disk(id).faults.add({ operation: fault.operation, path: TOPIC_LOGS, error: "io", times: 1 });
+        cluster.disk(id).faults.add({ operation: fault.operation, path: TOPIC_FILES, error: "io", times: 1 });
         this.after(fault.downMs, () => this.repair(id));
         return true;
       }

@@ -38,11 +38,11 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: "slow-disk"; readonly victim: Victim; readonly latencyMs: number; readonly durationMs: number }
   /** Room for so much more, then none. */
   | { readonly kind: "full-disk"; readonly victim: Victim; readonly leftBytes: number; readonly durationMs: number }
-  /** An append or a sync of a log fails; whoever watches over brokers starts it again a while later. */
+  /** Something that is done to a log fails once; whoever watches over brokers starts it again a while later. */
   | {
       readonly kind: "disk-error";
       readonly victim: Victim;
-      readonly operation: "append" | "sync";
+      readonly operation: FailingOperation;
       readonly downMs: number;
     }
   | { readonly kind: "clock"; readonly victim: Victim; readonly byMs: number }
@@ -169,6 +169,8 @@ export function drawFlaps(random: SeededRandom, durationMs: number, nodes: numbe
 }
 
 const DISK_FAULT_EVERY_MS = 20_000;
+const FAILING_OPERATIONS = ["append", "append", "sync", "sync", "truncate", "rename", "open", "writeFile"] as const;
+type FailingOperation = (typeof FAILING_OPERATIONS)[number];
 
 /** Disks that run full under a log and have room again, and such as fail. */
 export function drawDiskFaults(random: SeededRandom, durationMs: number, nodes: number): Fault[] {
@@ -179,7 +181,7 @@ export function drawDiskFaults(random: SeededRandom, durationMs: number, nodes: 
     if (random.chance(0.6)) {
       faults.push({ atMs, kind: "full-disk", victim, leftBytes: random.below(20_000), durationMs: durationOfIt });
     } else {
-      const operation = random.pick(["append", "sync"] as const);
+      const operation = random.pick(FAILING_OPERATIONS);
       faults.push({ atMs, kind: "disk-error", victim, operation, downMs: durationOfIt });
     }
   }
