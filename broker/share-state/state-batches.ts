@@ -9,14 +9,52 @@ import type { StateBatch } from "./share-persister.ts";
 /**
  * Sorted, none overlapping another, neighbours that say the same joined, nothing below the start offset (-1: nothing is cut).
  * A batch that ends before it begins says nothing.
+ * @param known combined already: only where something is added is it looked at again.
  */
 export function combinedBatches(
   known: readonly StateBatch[],
   added: readonly StateBatch[],
   startOffset: number,
 ): readonly StateBatch[] {
-  if (added.length === 0 && (known.length === 0 || startOffset <= (known[0] as StateBatch).firstOffset)) return known;
-  const batches = [...known, ...added].filter((batch) => {
+  const kept = startingAt(known, startOffset);
+  if (added.length === 0) return kept;
+  let [firstOffset, lastOffset] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const batch of added) {
+    firstOffset = Math.min(firstOffset, batch.firstOffset);
+    lastOffset = Math.max(lastOffset, batch.lastOffset);
+  }
+  // Neighbours may come to be one with what is added.
+  const from = firstIndex(kept, (batch) => batch.lastOffset >= firstOffset - 1);
+  const to = Math.max(
+    from,
+    firstIndex(kept, (batch) => batch.firstOffset > lastOffset + 1),
+  );
+  const between = combinedAnew([...kept.slice(from, to), ...added], startOffset);
+  return from === 0 && to === kept.length ? between : [...kept.slice(0, from), ...between, ...kept.slice(to)];
+}
+
+function startingAt(batches: readonly StateBatch[], startOffset: number): readonly StateBatch[] {
+  const [first] = batches;
+  if (first === undefined || startOffset <= first.firstOffset) return batches;
+  const [at, ...rest] = batches.slice(firstIndex(batches, (batch) => batch.lastOffset >= startOffset));
+  if (at === undefined) return [];
+  return [{ ...at, firstOffset: Math.max(at.firstOffset, startOffset) }, ...rest];
+}
+
+/** Of what holds from some batch on; their number when it holds of none. */
+function firstIndex(batches: readonly StateBatch[], holds: (batch: StateBatch) => boolean): number {
+  let [low, high] = [0, batches.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (holds(batches[middle] as StateBatch)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** In whatever order they are, and over one another. */
+function combinedAnew(all: readonly StateBatch[], startOffset: number): readonly StateBatch[] {
+  const batches = all.filter((batch) => {
     return batch.firstOffset <= batch.lastOffset && (startOffset === -1 || batch.lastOffset >= startOffset);
   });
   batches.sort((a, b) => a.firstOffset - b.firstOffset);

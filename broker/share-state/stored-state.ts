@@ -101,7 +101,8 @@ export function afterSnapshot(
     leaderEpoch: value.leaderEpoch,
     startOffset: value.startOffset,
     deliveryCompleteCount: value.deliveryCompleteCount,
-    stateBatches: value.stateBatches,
+    // Whoever wrote it may not have combined them.
+    stateBatches: combinedBatches([], value.stateBatches, value.startOffset),
     createTimestampMs: value.createTimestamp,
     writeTimestampMs: value.writeTimestamp,
     newestLeaderEpoch: Math.max(before?.newestLeaderEpoch ?? value.leaderEpoch, value.leaderEpoch),
