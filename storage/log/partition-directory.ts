@@ -91,6 +91,12 @@ export class PartitionDirectory {
     if (!this.unsyncedFiles.includes(name)) this.unsyncedFiles.push(name);
   }
 
+  /** The same for a file that its owner syncs. */
+  put(name: string, content: Buffer): void {
+    this.disk.writeFile(this.pathOf(name), content);
+    this.namesChanged = true;
+  }
+
   /** What an earlier run did to the names may not be on the device. */
   assumeUnsynced(): void {
     this.namesChanged = true;

@@ -48,7 +48,7 @@ export class ProducerSnapshots {
   take(state: ProducerState, logStartOffset: number): void {
     const { endOffset } = state;
     if (endOffset <= (this.newestOffset ?? logStartOffset)) return;
-    this.directory.disk.writeFile(this.pathOf(endOffset), encodeSnapshot(state.entries));
+    this.directory.put(offsetFileName(endOffset, SNAPSHOT_SUFFIX), encodeSnapshot(state.entries));
     this.offsets.push(endOffset);
     this.unsynced.push(endOffset);
   }

@@ -1,6 +1,18 @@
 /** Opening what an orderly stop left. */
 import { describe, expect, it } from "vitest";
-import { append, batchesIn, batchOf, LOG_PATH, openLog, readBytes, surroundings } from "./log-fixture.ts";
+import { SeededRandom } from "../../simulation/seeded-random.ts";
+import { SimulatedDisk } from "../../simulation/simulated-disk.ts";
+import {
+  append,
+  appendTransactional,
+  batchesIn,
+  batchOf,
+  LOG_PATH,
+  openLog,
+  producerBatch,
+  readBytes,
+  surroundings,
+} from "./log-fixture.ts";
 
 const LOG = `${LOG_PATH}/00000000000000000000.log`;
 
@@ -16,6 +28,24 @@ describe("an orderly stop", () => {
     log = await openLog(around, { recoveryPoint: 12 });
     expect([log.logStartOffset, log.logEndOffset, log.recoveryPoint, log.syncedEndOffset]).toEqual([0, 12, 12, 12]);
     expect(batchesIn(await readBytes(log, 11))[0]?.baseOffset).toBe(11);
+    await log.close();
+  });
+
+  it("R79: the power that goes after it takes no producer, and no open transaction", async () => {
+    const disk = new SimulatedDisk({ random: new SeededRandom("stopped") });
+    disk.makeDirectory(LOG_PATH);
+    for (const path of ["/", "/data"]) await disk.syncDirectory(path);
+    let log = await openLog(surroundings({ disk }));
+    append(log, producerBatch(1, 0, 0));
+    appendTransactional(log, 2, 0, 0);
+    // What is in the log is on the device: only the stop itself has something to write.
+    await log.flush();
+    await log.close();
+    disk.crash({ powerLoss: true, names: "dropped" });
+    log = await openLog(surroundings({ disk }), { recoveryPoint: 2 });
+    expect(log.logEndOffset).toBe(2);
+    expect(log.producers().map(({ producerId }) => producerId)).toEqual([1, 2]);
+    expect(log.lastStableOffset).toBe(1);
     await log.close();
   });
 
