@@ -23,7 +23,7 @@ import {
 } from "./heartbeat-messages.ts";
 import { decideStreamsLeave } from "./leave.ts";
 import { admitMember, type Client, requireRoom, saying } from "./member-admission.ts";
-import { reconcileMember } from "./member-progress.ts";
+import { ownedTasks, reconcileMember } from "./member-progress.ts";
 import { delayDeadline, sessionDeadline } from "./streams-deadlines.ts";
 import { StreamsDraft } from "./streams-draft.ts";
 import { emptyStreamsGroup, type StreamsGroup } from "./streams-group.ts";
@@ -31,7 +31,7 @@ import { type StreamsMember, saysTheSame } from "./streams-member.ts";
 import { memberSaid } from "./streams-records.ts";
 import type { StreamsRules } from "./streams-rules.ts";
 import { updateTarget } from "./target-assignment.ts";
-import { sameOwnedTasks, taskIdsOf } from "./tasks.ts";
+import { sameOwnedTasks, sameTasks, taskIdsOf, tasksIn } from "./tasks.ts";
 import { HeartbeatStatus } from "./topology/topic-problem.ts";
 import { requireTasksExist, updateTopology } from "./topology-progress.ts";
 
@@ -76,13 +76,16 @@ function decide(
   draft.timers.push(sessionDeadline(groupId, memberId, rules.sessionTimeoutMs));
   if (request.shutdownApplication) requestShutdown(draft, memberId);
   const tasksChanged = joins || !sameOwnedTasks(before.assigned, now.assigned);
+  const owned = ownedTasks(request);
   const response: StreamsHeartbeatResponse = {
     ...NOTHING_TOLD,
     errorCode: ErrorCode.NONE,
     memberId,
     memberEpoch: now.memberEpoch,
     heartbeatIntervalMs: rules.heartbeatIntervalMs,
-    ...(tasksChanged ? toldTasks(now) : {}),
+    // Differs from Kafka: a member of a streams group that says it has other tasks than it was told to have is told them again, as
+    // the answer may have been lost; Kafka tells them once, and then they are nobody's until the group changes.
+    ...(tasksChanged || (owned !== undefined && !sameTasks(owned, tasksIn(now.assigned))) ? toldTasks(now) : {}),
     ...toldEndpoints(draft, now, tasksChanged, request.endpointInformationEpoch, rules),
     status: [
       ...(isStale ? [staleStatus(draft.group, said)] : []),

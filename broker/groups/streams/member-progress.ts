@@ -35,8 +35,8 @@ export function reconcileMember(
   return next;
 }
 
-/** Undefined when it says nothing of some role. */
-function ownedTasks({ activeTasks, standbyTasks, warmupTasks }: StreamsHeartbeatRequest): Tasks | undefined {
+/** What it says it has; undefined when it says nothing of some role. */
+export function ownedTasks({ activeTasks, standbyTasks, warmupTasks }: StreamsHeartbeatRequest): Tasks | undefined {
   if (activeTasks === null || standbyTasks === null || warmupTasks === null) return undefined;
   return { active: taskSetOf(activeTasks), standby: taskSetOf(standbyTasks), warmup: taskSetOf(warmupTasks) };
 }

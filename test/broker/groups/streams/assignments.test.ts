@@ -98,10 +98,28 @@ describe("giving up and getting tasks", () => {
     expect(a.heartbeat(had)).toMatchObject({ memberEpoch: 2, activeTasks: [{ partitions: [0, 1] }] });
     expect(world.list(5).answer?.groups[0]?.groupState).toBe("Reconciling");
     expect(b.heartbeat()).toMatchObject({ memberEpoch: 3, activeTasks: null });
-    expect(a.heartbeat(had)).toMatchObject({ memberEpoch: 2, activeTasks: null });
+    expect(a.request({ memberEpoch: 2 })).toMatchObject({ memberEpoch: 2, activeTasks: null });
     expect(a.heartbeat(a.taskIds)).toMatchObject({ memberEpoch: 3, activeTasks: null });
     expect(b.heartbeat()).toMatchObject({ memberEpoch: 3, activeTasks: [{ subtopologyId: "0", partitions: [2, 3] }] });
     expect(world.list(5).answer?.groups[0]?.groupState).toBe("Stable");
+  });
+
+  it("R208: a member that says it has other tasks than it was told is told again", async () => {
+    const world = await startStreams();
+    const [a, b] = [new StreamsClient(world, "a"), new StreamsClient(world, "b")];
+    a.join();
+    world.clock.advance(1000);
+    b.join();
+    const had = a.taskIds;
+    // The answer that tells it to give up two is lost.
+    a.request({ memberEpoch: a.epoch, ...had });
+    expect(a.heartbeat(had)).toMatchObject({ memberEpoch: 2, activeTasks: [{ partitions: [0, 1] }] });
+    // The answer that tells it the two that are free is lost.
+    a.heartbeat(a.taskIds);
+    b.request({ memberEpoch: b.epoch });
+    expect(b.request({ memberEpoch: 3 })).toMatchObject({ memberEpoch: 3, activeTasks: null });
+    expect(b.heartbeat(b.taskIds)).toMatchObject({ memberEpoch: 3, activeTasks: [{ partitions: [2, 3] }] });
+    expect(b.heartbeat(b.taskIds)).toMatchObject({ memberEpoch: 3, activeTasks: null });
   });
 
   it("R208: an answer that was lost is given again to who is in the epoch before", async () => {
