@@ -5,18 +5,8 @@
 import { GROUP_BUGS } from "../test/simulation/bugs/group-bugs.ts";
 import { drawGroups } from "../test/simulation/groups/group-plan.ts";
 import { runGroupsSeed } from "../test/simulation/groups/group-seed.ts";
-import type { GroupsResult } from "../test/simulation/groups/run-groups.ts";
+import { countsOf } from "./simulate/groups-counts.ts";
 import { runCommand } from "./simulate/simulation-command.ts";
-
-function countsOf({ groups, happened, events, simulatedMs }: GroupsResult): Record<string, number> {
-  const { commits, refusedCommits, reads, gains, takenFromSilent, evictions, fencings, generations } = groups;
-  return {
-    ...{ "commits acknowledged": commits, "commits refused": refusedCommits, "offsets read": reads, generations },
-    ...{ "partitions given": gains, "taken from the silent": takenFromSilent, "members put out": evictions, fencings },
-    ...{ events, "simulated seconds": Math.round(simulatedMs / 1000) },
-    ...Object.fromEntries(Object.entries(happened).map(([kind, count]) => [`happened: ${kind}`, count])),
-  };
-}
 
 await runCommand({
   ...{ kind: "groups", name: "simulate:groups", bugs: GROUP_BUGS },

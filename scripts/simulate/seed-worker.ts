@@ -1,5 +1,5 @@
 /** A process that runs the seeds it is sent, one after the other, and says what came of each. */
-import { runGroupsSeed } from "../../test/simulation/groups/group-seed.ts";
+import { runGroupsSeed, runStreamsGroupsSeed } from "../../test/simulation/groups/group-seed.ts";
 import type { GroupsResult } from "../../test/simulation/groups/run-groups.ts";
 import type { ShareGroupsRun } from "../../test/simulation/share-groups/run-share-groups.ts";
 import { runShareGroupsSeed } from "../../test/simulation/share-groups/share-groups-seed.ts";
@@ -14,6 +14,7 @@ export interface SeedOutcomes {
   readonly transactions: RepeatedOutcome<TransactionsRun>;
   readonly groups: RepeatedOutcome<GroupsResult>;
   readonly shareGroups: RepeatedOutcome<ShareGroupsRun>;
+  readonly streamsGroups: RepeatedOutcome<GroupsResult>;
 }
 
 export type SeedKind = keyof SeedOutcomes;
@@ -29,6 +30,7 @@ const RUN = {
   transactions: runTransactionsSeed,
   groups: runGroupsSeed,
   shareGroups: runShareGroupsSeed,
+  streamsGroups: runStreamsGroupsSeed,
 } as const;
 
 // Connections break by the thousand, each with an error; only messages are sent home.

@@ -30,7 +30,7 @@ export const STREAMS_GROUP_SETTINGS = {
 };
 
 /** The controller's words, for a topic of seven replicas. */
-export const TOO_FEW_BROKERS =
+const TOO_FEW_BROKERS =
   "Unable to replicate the partition 7 time(s): The target replication factor of 7 cannot be reached because only 1 broker(s) are registered.";
 const LOADING: ReadonlySet<number> = new Set([14, 15, 16]);
 const PATIENCE = { timeout: 20_000, interval: 50 };
@@ -340,7 +340,8 @@ export function streamsGroupCases(planeOf: () => DataPlane): void {
     const missing = `Internal topics are missing: ${groupId}-changelog`;
     await expect
       .poll(async () => statuses(await member.beat())[0]?.[1], PATIENCE)
-      .toBe(`${missing}; Creation failed: ${groupId}-changelog (${TOO_FEW_BROKERS}).`);
+      // Apache Kafka is meant to say it too; 4.3.1 was never seen to.
+      .toBe(differs(planeOf(), missing, `${missing}; Creation failed: ${groupId}-changelog (${TOO_FEW_BROKERS}).`));
   });
 
   test("R208: a task is given up before another has it, and a lost answer is given again", async () => {

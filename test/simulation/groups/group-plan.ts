@@ -6,8 +6,9 @@
 import { SeededRandom } from "../seeded-random.ts";
 import { drawFaults, FAULT_KINDS, type Fault, type FaultKind } from "../world/faults.ts";
 import { drawPlan, type Plan, type TopicPlan } from "../world/plan.ts";
+import type { ThreadPlan } from "./streams-plan.ts";
 
-export type Protocol = "eager" | "cooperative" | "consumer";
+export type Protocol = "eager" | "cooperative" | "consumer" | "streams";
 
 export interface MemberPlan {
   readonly name: string;
@@ -29,6 +30,8 @@ export interface MemberPlan {
   readonly offsetsVersion: number;
   readonly startAtMs: number;
   readonly life: readonly LifeEvent[];
+  /** What a thread of a streams application runs. */
+  readonly thread?: ThreadPlan;
 }
 
 export type LifeEvent = {

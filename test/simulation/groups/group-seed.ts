@@ -1,8 +1,9 @@
-/** A seed of a run with consumer groups: whether it holds, and what came of it. */
+/** A seed of a run with consumer groups, or with streams groups: whether it holds, and what came of it. */
 import { type RepeatedOutcome, runRepeated } from "../world/repeated-run.ts";
 import type { SeedOptions } from "../world/seed-run.ts";
-import { drawGroups } from "./group-plan.ts";
+import { drawGroups, type GroupsPlan } from "./group-plan.ts";
 import { type GroupsResult, runGroups } from "./run-groups.ts";
+import { drawStreamsGroups } from "./streams-plan.ts";
 
 /** @param durationMs how long faults happen. */
 export function runGroupsSeed(
@@ -10,7 +11,19 @@ export function runGroupsSeed(
   options: SeedOptions = {},
   durationMs?: number,
 ): Promise<RepeatedOutcome<GroupsResult>> {
-  const plan = drawGroups(seed, durationMs);
+  return runPlan(seed, options, drawGroups(seed, durationMs));
+}
+
+/** The same, of streams groups. */
+export function runStreamsGroupsSeed(
+  seed: string,
+  options: SeedOptions = {},
+  durationMs?: number,
+): Promise<RepeatedOutcome<GroupsResult>> {
+  return runPlan(seed, options, drawStreamsGroups(seed, durationMs));
+}
+
+function runPlan(seed: string, options: SeedOptions, plan: GroupsPlan): Promise<RepeatedOutcome<GroupsResult>> {
   return runRepeated(
     seed,
     options,

@@ -8,6 +8,7 @@ import { ConsumerMember } from "./consumer-member.ts";
 import type { GroupAudit } from "./group-audit.ts";
 import type { GroupMember, MemberWorld } from "./group-member.ts";
 import type { LifeEvent, MemberPlan } from "./group-plan.ts";
+import { StreamsMember } from "./streams-member.ts";
 
 export class MemberPlace {
   readonly plan: MemberPlan;
@@ -53,7 +54,7 @@ export class MemberPlace {
     const { cluster, audit, environment, plan } = this;
     const fail = (error: unknown): void => void cluster.failures.push(error as Error);
     const world: MemberWorld = { cluster, audit, environment, incarnation: ++this.incarnations, fail };
-    this.member = plan.protocol === "consumer" ? new ConsumerMember(plan, world) : new ClassicMember(plan, world);
+    this.member = newMember(plan, world);
     this.member.start();
   }
 
@@ -76,5 +77,16 @@ export class MemberPlace {
         break;
     }
     this.environment.clock.after(durationMs, () => this.enter());
+  }
+}
+
+function newMember(plan: MemberPlan, world: MemberWorld): GroupMember {
+  switch (plan.protocol) {
+    case "consumer":
+      return new ConsumerMember(plan, world);
+    case "streams":
+      return new StreamsMember(plan, world);
+    default:
+      return new ClassicMember(plan, world);
   }
 }
