@@ -5,6 +5,7 @@
  */
 import { BrokerConfigLayers } from "../broker/config/broker-config-layers.ts";
 import { LoggerLevels } from "../broker/config/logger-levels.ts";
+import { NodeNearNetwork } from "../broker/network/node-near-network.ts";
 import { NodeNetwork } from "../broker/network/node-network.ts";
 import { ErrorCode, errorName } from "../protocol/error-codes.ts";
 import { KafkaError } from "../protocol/kafka-error.ts";
@@ -211,7 +212,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   requireKnownSettings(options);
   const compute = new NodeCompute();
   const clock = new NodeClock();
-  const network = new NodeNetwork();
+  const network = new NodeNearNetwork(new NodeNetwork());
   const pool = new BufferPool({ maxIdleBytes: IDLE_POOL_BYTES });
   const environment = (disk: Disk): Environment => {
     return { clock, random: new NodeRandom(), disk, network, compute, logger, pool };

@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import type { BrokerConfigLayers } from "../broker/config/broker-config-layers.ts";
 import type { LoggerLevels } from "../broker/config/logger-levels.ts";
 import type { Address } from "../broker/network/network.ts";
+import { NodeNearNetwork } from "../broker/network/node-near-network.ts";
 import { NodeNetwork } from "../broker/network/node-network.ts";
 import type { Logger } from "../storage/logger.ts";
 import { NodeClock } from "../storage/node-clock.ts";
@@ -70,7 +71,7 @@ export async function startNodes({
     clock,
     random: new NodeRandom(),
     disk: new NodeDisk(),
-    network: new NodeNetwork(),
+    network: new NodeNearNetwork(new NodeNetwork()),
     compute,
     logger,
     pool: new BufferPool({ maxIdleBytes: IDLE_POOL_BYTES }),

@@ -2,11 +2,16 @@ import type { Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import type { Address, Connection, Network } from "../../../broker/network/network.ts";
 import { NodeConnection } from "../../../broker/network/node-connection.ts";
+import { NodeNearNetwork } from "../../../broker/network/node-near-network.ts";
 import { NodeNetwork } from "../../../broker/network/node-network.ts";
 import { networkContract } from "./network-contract.ts";
 
 describe("the machine's network", () => {
   networkContract(() => new NodeNetwork(), "127.0.0.1");
+});
+
+describe("between nodes of one process", () => {
+  networkContract(() => new NodeNearNetwork(new NodeNetwork()), "127.0.0.1");
 });
 
 describe("without handles to wrap anew, as on Bun", () => {
