@@ -43,15 +43,18 @@ export class LogFlush {
   constructor(state: LogState, failed: (error: unknown) => void) {
     this.state = state;
     this.failed = failed;
+    const { segments } = state;
     if (state.recoveryPoint < state.logEndOffset) {
-      state.directory.assumeUnsynced();
-      this.unsyncedBytes = 1;
-      this.unsyncedSinceMs = state.around.clock.monotonicMs();
-      for (const segment of state.segments.all.slice(Math.max(0, state.segments.floorIndex(state.recoveryPoint)))) {
+      for (const segment of segments.all.slice(Math.max(0, segments.floorIndex(state.recoveryPoint)))) {
         segment.assumeUnsynced();
-        if (segment !== state.segments.active) this.sealed.push(segment);
       }
     }
+    // Also those that recovery has cut.
+    this.sealed = segments.all.filter((segment) => segment.isUnsynced && segment !== segments.active);
+    if (this.sealed.length === 0 && (segments.length === 0 || !segments.active.isUnsynced)) return;
+    state.directory.assumeUnsynced();
+    this.unsyncedBytes = 1;
+    this.unsyncedSinceMs = state.around.clock.monotonicMs();
   }
 
   appended(sizeBytes: number, recordCount: number): void {

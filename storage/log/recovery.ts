@@ -13,6 +13,7 @@ import type { LogState } from "./log-state.ts";
 import { loadSnapshot, replayProducers } from "./producer-replay.ts";
 import type { Segment } from "./segment.ts";
 import { removeSegmentFiles } from "./segment-files.ts";
+import { rollAfterCut } from "./segment-roll.ts";
 
 /** An offset index whose last entry is further from the recovery point than this has lost some. */
 const MAX_INDEX_GAP_BYTES = 8 * 1024 * 1024;
@@ -72,6 +73,8 @@ export async function recoverSegments(state: LogState, options: RecoveryOptions)
     // Damage ends the log: what lies behind it cannot be told from what was never acknowledged.
     if (!isIntact && state.logEndOffset < endOffset) removeSegmentsFrom(state, index + 1);
   }
+  // Something was cut. LogFlush finds the segment and syncs it.
+  if (segments.length > 0 && segments.active.isUnsynced) rollAfterCut(state, { rolled: () => {} });
   snapshots.keepBetween(logStartOffset, state.logEndOffset);
   state.epochs.truncateFromEnd(state.logEndOffset);
   if (state.epochs.all !== epochsBefore) state.saveEpochs();

@@ -288,6 +288,11 @@ export class Segment {
     await this.indexes.sync();
   }
 
+  /** Batches were written or cut since the last sync, or may have been. */
+  get isUnsynced(): boolean {
+    return this.needsSync;
+  }
+
   /** Its batches may not be on the device: an earlier run wrote them. */
   assumeUnsynced(): void {
     this.needsSync = true;
