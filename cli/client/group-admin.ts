@@ -1,7 +1,7 @@
 /**
  * Groups by Kafka's admin APIs: looking at them, at their offsets, changing and deleting both.
  *
- * Owns: the descriptions of classic groups, of KIP-848 and of Kafka Streams made one. Leaves to the commands: words and tables.
+ * Owns: the descriptions of classic groups, of KIP-848, of Kafka Streams and of share groups made one. Leaves to the commands: words and tables.
  */
 import { RpcError } from "../../broker/network/rpc-error.ts";
 import { DecodeError } from "../../protocol/bytes/decode-error.ts";
@@ -11,6 +11,7 @@ import { KafkaError } from "../../protocol/kafka-error.ts";
 import { ConsumerGroupDescribe } from "../../protocol/messages/consumer-group.ts";
 import { ConsumerProtocolAssignment } from "../../protocol/messages/consumer-protocol.ts";
 import { DeleteGroups, DescribeGroups, ListGroups } from "../../protocol/messages/groups-admin.ts";
+import { ShareGroupDescribe } from "../../protocol/messages/share-group.ts";
 import { StreamsGroupDescribe } from "../../protocol/messages/streams-group.ts";
 import { decode } from "../../protocol/schema/codec.ts";
 import type { Decode } from "../../protocol/schema/message.ts";
@@ -35,7 +36,7 @@ export interface GroupMember {
 
 export interface GroupDescription {
   readonly groupId: string;
-  readonly type: "classic" | "consumer" | "streams";
+  readonly type: "classic" | "consumer" | "share" | "streams";
   readonly state: string;
   /** How partitions are shared out; empty while nobody does. */
   readonly assignor: string;
@@ -68,6 +69,7 @@ export async function describeGroup(cluster: ClusterClient, groupId: string): Pr
   return (
     (await describeConsumerGroup(cluster, groupId)) ??
     (await describeStreamsGroup(cluster, groupId)) ??
+    (await describeShareGroup(cluster, groupId)) ??
     (await describeClassicGroup(cluster, groupId))
   );
 }
@@ -90,6 +92,22 @@ async function describeConsumerGroup(cluster: ClusterClient, groupId: string): P
           ),
         })),
       };
+}
+
+/** Undefined when it is no share group, or the broker knows none. */
+async function describeShareGroup(cluster: ClusterClient, groupId: string): Promise<GroupDescription | undefined> {
+  const group = await describedAs(cluster, ShareGroupDescribe, groupId);
+  if (group === undefined) return undefined;
+  return {
+    ...{ groupId, type: "share", state: group.groupState, assignor: group.assignorName },
+    coordinator: await cluster.coordinatorOf(groupId),
+    members: group.members.map(({ memberId, clientId, clientHost, assignment }) => ({
+      ...{ memberId, instanceId: null, clientId, host: clientHost },
+      partitions: assignment.topicPartitions.flatMap(({ topicName, partitions }) =>
+        partitions.map((partition) => ({ topic: topicName, partition })),
+      ),
+    })),
+  };
 }
 
 /** With the partitions that its active tasks read. Undefined when it is no streams group, or the broker knows none. */
@@ -124,11 +142,9 @@ async function describeStreamsGroup(cluster: ClusterClient, groupId: string): Pr
 }
 
 /** The one group as this API describes it; undefined when it is of another kind, or the broker does not know the API. */
-async function describedAs<A extends typeof ConsumerGroupDescribe | typeof StreamsGroupDescribe>(
-  cluster: ClusterClient,
-  api: A,
-  groupId: string,
-): Promise<Decode<A["response"]>["groups"][number] | undefined> {
+async function describedAs<
+  A extends typeof ConsumerGroupDescribe | typeof ShareGroupDescribe | typeof StreamsGroupDescribe,
+>(cluster: ClusterClient, api: A, groupId: string): Promise<Decode<A["response"]>["groups"][number] | undefined> {
   const request = { groupIds: [groupId], includeAuthorizedOperations: false };
   try {
     const answer = await cluster.askCoordinator(groupId, api as typeof ConsumerGroupDescribe, request, ({ groups }) =>

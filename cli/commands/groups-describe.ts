@@ -5,6 +5,7 @@ import type { ClusterClient } from "../client/cluster-client.ts";
 import { describeGroup, type GroupDescription, type GroupMember, listGroups } from "../client/group-admin.ts";
 import { committedOffsets } from "../client/group-offsets.ts";
 import { LATEST, offsetsAt, partitionKey, type TopicPartition } from "../client/offset-lookup.ts";
+import { shareOffsets } from "../client/share-offsets.ts";
 import { CommandError } from "../command-error.ts";
 import type { CommandIo } from "../command-io.ts";
 import type { Arguments } from "../commands.ts";
@@ -44,13 +45,30 @@ export async function describeGroups(cluster: ClusterClient, argv: Arguments, io
   if (failed.length > 0) throw new CommandError(failed.join("\nodradek: "));
 }
 
-/** Others have neither partitions of topics nor committed offsets. */
+/** Others, of releases to come, have who knows what. */
 function isOfConsumers({ type }: { readonly type: string }): boolean {
-  return ["", "classic", "consumer", "streams"].includes(type.toLowerCase());
+  return ["", "classic", "consumer", "share", "streams"].includes(type.toLowerCase());
+}
+
+/** Where a share group starts; who reads a partition is not one member. */
+async function shareOffsetsOf(cluster: ClusterClient, groupId: string): Promise<OffsetView[]> {
+  const all = await shareOffsets(cluster, groupId);
+  const ends = await endsOf(cluster, all);
+  return inOrder(
+    all.map(({ topic, partition, startOffset, lag }): OffsetView => {
+      const end = ends.get(partitionKey({ topic, partition })) ?? null;
+      return { topic, partition, committed: startOffset, end, lag, member: undefined };
+    }),
+  );
+}
+
+function inOrder(offsets: readonly OffsetView[]): OffsetView[] {
+  return offsets.toSorted((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
 }
 
 /** What is committed and what members have, by topic and partition. */
-async function offsetsOf(cluster: ClusterClient, { groupId, members }: GroupDescription): Promise<OffsetView[]> {
+async function offsetsOf(cluster: ClusterClient, { groupId, type, members }: GroupDescription): Promise<OffsetView[]> {
+  if (type === "share") return shareOffsetsOf(cluster, groupId);
   const owners = new Map<string, GroupMember>();
   const partitions = new Map<string, TopicPartition>();
   for (const member of members) {
@@ -65,18 +83,13 @@ async function offsetsOf(cluster: ClusterClient, { groupId, members }: GroupDesc
     partitions.set(partitionKey({ topic, partition }), { topic, partition });
   }
   const ends = await endsOf(cluster, [...partitions.values()]);
-  return [...partitions]
-    .map(([key, one]): OffsetView => {
+  return inOrder(
+    [...partitions].map(([key, one]): OffsetView => {
       const [at, end] = [committed.get(key) ?? null, ends.get(key) ?? null];
-      return {
-        ...one,
-        committed: at,
-        end,
-        lag: at === null || end === null ? null : Math.max(0, end - at),
-        member: owners.get(key),
-      };
-    })
-    .sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
+      const lag = at === null || end === null ? null : Math.max(0, end - at);
+      return { ...one, committed: at, end, lag, member: owners.get(key) };
+    }),
+  );
 }
 
 /** Of partitions that are there and led. */

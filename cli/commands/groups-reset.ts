@@ -4,9 +4,10 @@
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
 import type { ClusterClient } from "../client/cluster-client.ts";
-import { describeGroup } from "../client/group-admin.ts";
+import { describeGroup, type GroupDescription } from "../client/group-admin.ts";
 import { commitOffsets, committedOffsets } from "../client/group-offsets.ts";
 import { EARLIEST, LATEST, offsetsAt, partitionKey, type TopicPartition } from "../client/offset-lookup.ts";
+import { alterShareOffsets, shareOffsets } from "../client/share-offsets.ts";
 import { CommandError } from "../command-error.ts";
 import type { CommandIo } from "../command-io.ts";
 import type { Arguments } from "../commands.ts";
@@ -32,10 +33,8 @@ export async function resetGroup(cluster: ClusterClient, argv: Arguments, io: Co
   if (way === undefined || given.length > 1) {
     throw new CommandError(`one of ${WAYS.map((one) => `--${one}`).join(", ")} has to say where to`);
   }
-  await requireEmpty(cluster, group);
-  const committed = new Map(
-    (await committedOffsets(cluster, group, null)).map((one) => [partitionKey(one), one] as const),
-  );
+  const offsets = offsetsOf(await typeOfEmpty(cluster, group));
+  const committed = new Map((await offsets.read(cluster, group)).map((one) => [partitionKey(one), one] as const));
   const topics = texts(argv, "topic");
   const partitions = await partitionsNamed(cluster, topics.length > 0 ? topics : topicsOf([...committed.values()]));
   if (partitions.length === 0) {
@@ -43,7 +42,7 @@ export async function resetGroup(cluster: ClusterClient, argv: Arguments, io: Co
   }
   const moves = await planned(cluster, argv, way, partitions, (key) => committed.get(key)?.offset ?? null);
   if (!isSet(argv, "dry-run")) {
-    const [refused] = await commitOffsets(
+    const [refused] = await offsets.set(
       cluster,
       group,
       moves.map(({ to, ...one }) => ({ ...one, offset: to })),
@@ -59,14 +58,31 @@ export async function resetGroup(cluster: ClusterClient, argv: Arguments, io: Co
     );
 }
 
-/** A group that is not there yet will be. @throws CommandError somebody is in it. */
-async function requireEmpty(cluster: ClusterClient, group: string): Promise<void> {
+/** How offsets of a group are read and set: those it has committed, or those where it starts. */
+function offsetsOf(type: GroupDescription["type"]) {
+  if (type !== "share") {
+    return {
+      read: (cluster: ClusterClient, group: string) => committedOffsets(cluster, group, null),
+      set: commitOffsets,
+    };
+  }
+  return {
+    read: async (cluster: ClusterClient, group: string) =>
+      (await shareOffsets(cluster, group)).flatMap(({ startOffset, ...one }) =>
+        startOffset === null ? [] : [{ ...one, offset: startOffset }],
+      ),
+    set: alterShareOffsets,
+  };
+}
+
+/** A group that is not there yet will be, of consumers. @throws CommandError somebody is in it. */
+async function typeOfEmpty(cluster: ClusterClient, group: string): Promise<GroupDescription["type"]> {
   try {
-    const { members } = await describeGroup(cluster, group);
-    if (members.length === 0) return;
+    const { type, members } = await describeGroup(cluster, group);
+    if (members.length === 0) return type;
     throw new CommandError(`${group} has ${counted(members.length, "member")}; stop them first`);
   } catch (error) {
-    if (error instanceof KafkaError && error.code === ErrorCode.GROUP_ID_NOT_FOUND) return;
+    if (error instanceof KafkaError && error.code === ErrorCode.GROUP_ID_NOT_FOUND) return "consumer";
     throw inWords(error, group);
   }
 }

@@ -4,8 +4,10 @@
  * Owns: options, words, tables. Leaves requests to client/group-admin.ts and client/group-offsets.ts.
  */
 import type { Argv } from "yargs";
+import type { ClusterClient } from "../client/cluster-client.ts";
 import { deleteGroups, listGroups } from "../client/group-admin.ts";
 import { deleteOffsets } from "../client/group-offsets.ts";
+import { deleteShareOffsets } from "../client/share-offsets.ts";
 import { CommandError } from "../command-error.ts";
 import type { CommandIo } from "../command-io.ts";
 import type { Arguments, CommandModule } from "../commands.ts";
@@ -117,6 +119,18 @@ async function list(argv: Arguments, io: CommandIo): Promise<void> {
   });
 }
 
+async function isShareGroup(cluster: ClusterClient, group: string): Promise<boolean> {
+  return (await listGroups(cluster)).some(({ groupId, type }) => groupId === group && type.toLowerCase() === "share");
+}
+
+/** @throws CommandError some are only in part. */
+function wholeTopics(group: string, topics: readonly string[]): readonly string[] {
+  const inPart = topics.find((topic) => topic.includes(":"));
+  if (inPart !== undefined)
+    throw new CommandError(`${group} is a share group: ${inPart} can only be deleted as a whole`);
+  return topics;
+}
+
 async function remove(argv: Arguments, io: CommandIo): Promise<void> {
   const groups = texts(argv, "group");
   const topics = texts(argv, "topic");
@@ -133,7 +147,9 @@ async function remove(argv: Arguments, io: CommandIo): Promise<void> {
     const partitions = await partitionsNamed(cluster, topics);
     for (const group of groups) {
       try {
-        const errors = await deleteOffsets(cluster, group, partitions);
+        const errors = (await isShareGroup(cluster, group))
+          ? await deleteShareOffsets(cluster, group, wholeTopics(group, topics))
+          : await deleteOffsets(cluster, group, partitions);
         for (const [partition, error] of errors)
           failed.push((inWords(error, `${group}, ${partition}`) as Error).message);
         if (errors.size < partitions.length) told.push({ group, outcome: "offsets deleted" });

@@ -3,6 +3,7 @@ import { type Consumer, Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, startCluster } from "../../cluster/start-cluster.ts";
 import { ConsumerGroupHeartbeat } from "../../protocol/messages/consumer-group.ts";
+import { ShareGroupHeartbeat } from "../../protocol/messages/share-group.ts";
 import { StreamsGroupHeartbeat } from "../../protocol/messages/streams-group.ts";
 import {
   internalTopic,
@@ -190,6 +191,48 @@ describe("what goes wrong", () => {
     [["groups", "delete"], "Not enough non-option arguments: got 0, need at least 1; see odradek groups delete --help"],
   ])("%j: %s", async (args, message) => {
     expect((await odradek.run(args)).error).toBe(message);
+  });
+});
+
+describe("a share group (KIP-932)", () => {
+  it("is listed, described with where it starts, left alone while somebody is in it, reset and deleted", async () => {
+    const probe = new ClusterProbe(cluster.bootstrapServers);
+    const { address } = cluster.node(await probe.coordinatorId("queue"));
+    const client = await WireClient.connect(address);
+    let memberEpoch = 0;
+    const beat = async (epoch: number) => {
+      const subscribedTopicNames = epoch === 0 ? ["orders"] : null;
+      const request = { groupId: "queue", memberId: "one", memberEpoch: epoch, rackId: null, subscribedTopicNames };
+      const answer = await client.request(ShareGroupHeartbeat, 1, request);
+      if (answer.errorCode === 0) memberEpoch = answer.memberEpoch;
+      return answer.assignment?.topicPartitions.flatMap(({ partitions }) => partitions) ?? [];
+    };
+    await expect.poll(() => beat(memberEpoch), { timeout: 10_000 }).toEqual([0, 1]);
+    const orders = [0, 1].map((partition) => ({ topic: "orders", partition }));
+    expect(await odradek.json("groups", "describe", "queue")).toMatchObject([
+      {
+        ...{ group: "queue", type: "share", state: "Stable", assignor: "simple" },
+        members: [{ member: "one", partitions: orders }],
+        offsets: orders.map((one) => ({ ...one, committed: null, lag: null })),
+      },
+    ]);
+    const reset = ["groups", "reset", "queue", "--topic", "orders", "--to-offset", "1"];
+    expect((await odradek.run(reset)).error).toMatch(/has 1 member/);
+    expect((await odradek.run(["groups", "delete", "queue"])).error).toMatch(/NON_EMPTY_GROUP/);
+    await beat(-1);
+    expect((await odradek.run(reset)).error).toBeUndefined();
+    const [{ offsets }] = (await odradek.json("groups", "describe", "queue")) as [
+      { offsets: { committed: number; end: number; lag: number }[] },
+    ];
+    for (const { committed, end, lag } of offsets)
+      expect([committed, lag]).toEqual([Math.min(1, end), end - committed]);
+    expect((await odradek.run(["groups", "delete", "queue", "--topic", "orders:0"])).error).toMatch(/as a whole/);
+    expect((await odradek.run(["groups", "delete", "queue", "--topic", "orders"])).error).toBeUndefined();
+    expect(await odradek.json("groups", "describe", "queue")).toMatchObject([{ offsets: [] }]);
+    expect(await odradek.json("groups", "list", "--type", "share")).toMatchObject([{ group: "queue", state: "Empty" }]);
+    expect((await odradek.run(["groups", "delete", "queue"])).stdout).toBe("deleted queue\n");
+    client.close();
+    await probe.close();
   });
 });
 
