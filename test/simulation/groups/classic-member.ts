@@ -75,7 +75,8 @@ export class ClassicMember extends GroupMember {
   }
 
   protected commitRefused(code: ErrorCode): void {
-    if (code === ErrorCode.UNKNOWN_MEMBER_ID || code === ErrorCode.FENCED_INSTANCE_ID) this.loseMembership();
+    if (code === ErrorCode.UNKNOWN_MEMBER_ID) this.loseMembership();
+    else if (code === ErrorCode.FENCED_INSTANCE_ID) this.endFenced();
     else if (code === ErrorCode.ILLEGAL_GENERATION) this.loseGeneration();
     else if (code === ErrorCode.REBALANCE_IN_PROGRESS) this.needsJoin = true;
   }
@@ -166,6 +167,7 @@ export class ClassicMember extends GroupMember {
   private take(generation: number, answer: Answer<Synced>): void {
     const { partitions, name } = decodeAssignment(answer.body.assignment);
     this.generation = generation;
+    this.audit.settled(this, answer);
     this.audit.inGeneration(generation, answer);
     this.audit.assigned(this, generation, name ?? "nothing");
     const given = new Set(partitions);
@@ -202,8 +204,7 @@ export class ClassicMember extends GroupMember {
         this.loseMembership();
         return;
       case ErrorCode.FENCED_INSTANCE_ID:
-        this.audit.counts.fencings++;
-        this.loseMembership();
+        this.endFenced();
         return;
       case ErrorCode.ILLEGAL_GENERATION:
         this.audit.counts.fencings++;

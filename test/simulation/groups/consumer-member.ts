@@ -19,7 +19,7 @@ const LOOK_MS = 50;
 
 export class ConsumerMember extends GroupMember {
   generation = JOIN_EPOCH;
-  private memberId: string;
+  private readonly memberId: string;
   /** What it is to have; undefined before it is told. */
   private target: ReadonlySet<string> | undefined;
   /** What the coordinator knows it has; undefined: all has to be said again. */
@@ -78,6 +78,7 @@ export class ConsumerMember extends GroupMember {
   protected commitRefused(code: ErrorCode): void {
     // Its next heartbeat tells it more.
     if (code === ErrorCode.UNKNOWN_MEMBER_ID) this.beginAnew();
+    else if (code === ErrorCode.FENCED_INSTANCE_ID) this.endFenced();
   }
 
   /** Gives up, then takes; true when there was something to do. */
@@ -153,10 +154,8 @@ export class ConsumerMember extends GroupMember {
         this.beginAnew();
         break;
       case ErrorCode.FENCED_INSTANCE_ID:
-        this.audit.counts.fencings++;
-        this.beginAnew();
-        this.memberId = this.newMemberId();
-        break;
+        this.endFenced();
+        return;
       default:
         this.told = undefined;
         this.client.heed(code);

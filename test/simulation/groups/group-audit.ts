@@ -14,6 +14,12 @@ import { RegisterHistory } from "./register-history.ts";
 /** A member, as far as others have to know. */
 export interface Holder {
   readonly name: string;
+  /** Null: it is no static member. */
+  readonly instanceId: string | null;
+  /** A newcomer under its instance id takes its place, whatever it does. */
+  readonly yields: boolean;
+  /** Its generation, or epoch. */
+  readonly generation: number;
   /** Its process runs, and believes itself in the group. */
   readonly holds: ReadonlySet<string>;
   /** Before that its coordinator may not have put it out. */
@@ -46,11 +52,17 @@ export class GroupAudit {
     ...{ commits: 0, refusedCommits: 0, reads: 0, gains: 0, evictions: 0, fencings: 0, takenFromSilent: 0 },
     generations: 0,
   };
-  /** Changes its protocol with its members, and begins anew when nobody is left. */
+  /** Its members speak different protocols: it changes its own with them. */
   readonly isMixed: boolean;
+  /** When nobody is left it may be forgotten, and begin with the first generation. */
+  private readonly beginsAnew: boolean;
   private readonly nowMs: () => number;
   private readonly mayHaveLost: () => boolean;
   private readonly holders = new Set<Holder>();
+  /** Those whose instance id another has since. */
+  private readonly yielding = new Set<Holder>();
+  /** Events before another was in the group for certain. */
+  private readonly replacedAt = new Map<Holder, number>();
   private readonly registers = new Map<string, RegisterHistory>();
   /** The newest by partition. */
   private readonly gains = new Map<string, Gain>();
@@ -59,9 +71,15 @@ export class GroupAudit {
   private newest = { generation: -1, cameAt: -1 };
 
   /** @param mayHaveLost whether the group's records may be gone, as power cuts and settings have it: then nothing is held to. */
-  constructor(groupId: string, isMixed: boolean, nowMs: () => number, mayHaveLost: () => boolean) {
+  constructor(
+    groupId: string,
+    { isMixed, expires }: { readonly isMixed: boolean; readonly expires: boolean },
+    nowMs: () => number,
+    mayHaveLost: () => boolean,
+  ) {
     this.groupId = groupId;
     this.isMixed = isMixed;
+    this.beginsAnew = isMixed || expires;
     this.nowMs = nowMs;
     this.mayHaveLost = mayHaveLost;
   }
@@ -72,7 +90,20 @@ export class GroupAudit {
   }
 
   entered(holder: Holder): void {
+    for (const other of this.namesakesOf(holder)) if (other.yields) this.yielding.add(other);
     this.holders.add(holder);
+  }
+
+  /** It is in a generation that is stored for good: who had its instance id is not any more. */
+  settled(holder: Holder, { cameAt }: Seen): void {
+    for (const other of this.namesakesOf(holder)) {
+      if (this.yielding.has(other) && !this.replacedAt.has(other)) this.replacedAt.set(other, cameAt);
+    }
+  }
+
+  private namesakesOf({ instanceId, name }: Holder): Holder[] {
+    if (instanceId === null) return [];
+    return [...this.holders].filter((other) => other.instanceId === instanceId && other.name !== name);
   }
 
   left(holder: Holder): void {
@@ -85,7 +116,7 @@ export class GroupAudit {
       this.counts.gains++;
       if (seen.trusted) this.requireSoleOwner(by, partition, generation);
       const known = this.gains.get(partition);
-      if (known === undefined || known.generation <= generation || (this.isMixed && seen.trusted)) {
+      if (known === undefined || known.generation <= generation || (this.beginsAnew && seen.trusted)) {
         this.gains.set(partition, { by, generation, cameAt: seen.cameAt });
       }
     }
@@ -93,8 +124,9 @@ export class GroupAudit {
 
   private requireSoleOwner(by: Holder, partition: string, generation: number): void {
     for (const other of this.holders) {
-      if (other === by || !other.holds.has(partition)) continue;
-      if (this.nowMs() >= other.mayBeOutAtMs) {
+      // An answer that comes late may give what is another's since.
+      if (other === by || !other.holds.has(partition) || other.generation > generation) continue;
+      if (this.nowMs() >= other.mayBeOutAtMs || this.yielding.has(other)) {
         this.counts.takenFromSilent++;
         continue;
       }
@@ -108,17 +140,17 @@ export class GroupAudit {
   /** A member is told that it is none. */
   putOut(holder: Holder, why: string, seen: Seen): void {
     this.counts.evictions++;
-    if (!seen.trusted || this.nowMs() >= holder.mayBeOutAtMs) return;
+    if (!seen.trusted || this.nowMs() >= holder.mayBeOutAtMs || this.yielding.has(holder)) return;
     this.violated("V21", `${holder.name} is put out with ${why}, and may stay until ${holder.mayBeOutAtMs}`);
   }
 
   /** Something that is stored for good was answered in this generation. */
   inGeneration(generation: number, seen: Seen): void {
     const { newest } = this;
-    if (seen.trusted && !this.isMixed && generation < newest.generation && seen.sentAt > newest.cameAt) {
+    if (seen.trusted && !this.beginsAnew && generation < newest.generation && seen.sentAt > newest.cameAt) {
       this.violated("V23", `it is in ${generation}, and was in ${newest.generation}`);
     }
-    if (generation > newest.generation || (this.isMixed && seen.trusted)) {
+    if (generation > newest.generation || (this.beginsAnew && seen.trusted)) {
       if (generation !== newest.generation) this.counts.generations++;
       this.newest = { generation, cameAt: seen.cameAt };
     }
@@ -126,7 +158,7 @@ export class GroupAudit {
 
   /** A member got its part of the assignment that calls itself so. */
   assigned(by: Holder, generation: number, assignment: string): void {
-    if (this.isMixed) return;
+    if (this.beginsAnew) return;
     const known = this.assignments.get(generation);
     this.assignments.set(generation, assignment);
     if (known === undefined || known === assignment) return;
@@ -140,6 +172,9 @@ export class GroupAudit {
   committed(by: Holder, partition: string, id: string, generation: number, seen: Seen): void {
     this.counts.commits++;
     this.registerOf(partition).written(id, seen.cameAt, "done");
+    if (seen.sentAt > (this.replacedAt.get(by) ?? Number.POSITIVE_INFINITY)) {
+      this.violated("V22", `${by.name} commits ${partition} in ${generation}; another has its instance id`);
+    }
     const gain = this.gains.get(partition);
     if (gain === undefined || gain.by === by || gain.generation <= generation || seen.sentAt <= gain.cameAt) return;
     this.violated(

@@ -18,6 +18,8 @@ export interface MemberWorld {
   readonly environment: ClientEnvironment;
   /** Which of the processes that took this place in the group. */
   readonly incarnation: number;
+  /** It ended because another has its instance id. */
+  fenced(member: GroupMember): void;
   /** Something that nothing excuses. */
   fail(error: unknown): void;
 }
@@ -59,6 +61,15 @@ export abstract class GroupMember implements Holder {
   protected abstract commitRefused(code: ErrorCode): void;
   protected abstract readonly isReading: boolean;
 
+  get instanceId(): string | null {
+    return this.plan.instanceId;
+  }
+
+  /** In the classic protocol whoever comes last wins. */
+  get yields(): boolean {
+    return this.plan.protocol !== "consumer";
+  }
+
   get holds(): ReadonlySet<string> {
     return this.positions.held;
   }
@@ -79,6 +90,13 @@ export abstract class GroupMember implements Holder {
     this.audit.left(this);
     this.positions.dropAll();
     this.client.close();
+  }
+
+  /** Another has its instance id: clients end then. */
+  protected endFenced(): void {
+    this.audit.counts.fencings++;
+    this.crash();
+    this.world.fenced(this);
   }
 
   /** Ends as a well-behaved process does. */

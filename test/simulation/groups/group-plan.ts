@@ -34,14 +34,16 @@ export interface MemberPlan {
   readonly thread?: ThreadPlan;
 }
 
+export const LIFE_KINDS = ["pause", "stall", "crash", "leave", "twin"] as const;
+
 export type LifeEvent = {
   readonly atMs: number;
   readonly durationMs: number;
   /**
    * pause: its machine stands still. stall: its application does, its heartbeats go on. crash: the process ends without a word and
-   * another takes its place. leave: it says goodbye, and comes back.
+   * another takes its place. leave: it says goodbye, and comes back. twin: another static member takes its place while it runs on.
    */
-  readonly kind: "pause" | "stall" | "crash" | "leave";
+  readonly kind: (typeof LIFE_KINDS)[number];
 };
 
 export interface GroupsPlan {
@@ -62,7 +64,6 @@ const NOT_HERE: ReadonlySet<FaultKind> = new Set(["trim", "recreate"]);
 /** What is not synced may be gone. */
 const POWER: ReadonlySet<FaultKind> = new Set(["power", "power-all", "damage"]);
 const SPAN_MS = [300, 1500, 4000, 9000] as const;
-const LIFE_KINDS = ["pause", "stall", "crash", "leave"] as const;
 
 export const RETENTION_MS = 60_000;
 export const EXPIRY_CHECK_MS = 2000;

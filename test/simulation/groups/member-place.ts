@@ -10,6 +10,9 @@ import type { GroupMember, MemberWorld } from "./group-member.ts";
 import type { LifeEvent, MemberPlan } from "./group-plan.ts";
 import { StreamsMember } from "./streams-member.ts";
 
+/** Whoever watches over processes starts one that ended again. */
+const AFTER_FENCED_MS = 1000;
+
 export class MemberPlace {
   readonly plan: MemberPlan;
   readonly counts = new Map<LifeEvent["kind"], number>();
@@ -18,6 +21,8 @@ export class MemberPlace {
   private readonly cluster: SimulatedCluster;
   private readonly audit: GroupAudit;
   private readonly environment: ClientEnvironment;
+  /** Others still run in this place. */
+  private readonly replaced = new Set<GroupMember>();
   private incarnations = 0;
   private isHealed = false;
 
@@ -41,6 +46,7 @@ export class MemberPlace {
     const machine = this.cluster.machine(this.environment.name);
     machine.stalledUntilMs = Math.min(machine.stalledUntilMs, this.cluster.simulation.scheduler.nowMs);
     this.member?.endStall();
+    for (const twin of this.replaced) twin.crash();
     this.enter();
   }
 
@@ -52,8 +58,12 @@ export class MemberPlace {
   private enter(): void {
     if (this.member !== undefined && !this.member.isClosed) return;
     const { cluster, audit, environment, plan } = this;
+    const { clock } = environment;
     const fail = (error: unknown): void => void cluster.failures.push(error as Error);
-    const world: MemberWorld = { cluster, audit, environment, incarnation: ++this.incarnations, fail };
+    const fenced = (which: GroupMember): void => {
+      if (which === this.member) clock.after(AFTER_FENCED_MS, () => this.enter());
+    };
+    const world: MemberWorld = { cluster, audit, environment, incarnation: ++this.incarnations, fenced, fail };
     this.member = newMember(plan, world);
     this.member.start();
   }
@@ -61,6 +71,7 @@ export class MemberPlace {
   private happens({ kind, durationMs }: LifeEvent): void {
     const { member } = this;
     if (this.isHealed || member === undefined || member.isClosed) return;
+    if (kind === "twin" && this.plan.instanceId === null) return;
     this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
     switch (kind) {
       case "pause":
@@ -68,6 +79,12 @@ export class MemberPlace {
         return;
       case "stall":
         member.stall(durationMs);
+        return;
+      case "twin":
+        this.replaced.add(member);
+        this.environment.clock.after(durationMs, () => member.crash());
+        this.member = undefined;
+        this.enter();
         return;
       case "crash":
         member.crash();

@@ -20,7 +20,7 @@ import type { RunOptions } from "../world/run-plan.ts";
 import { SimulatedCluster } from "../world/simulated-cluster.ts";
 import { ABANDONED, AbandonedGroup } from "./abandoned-group.ts";
 import { GroupAudit, type GroupCounts } from "./group-audit.ts";
-import type { GroupsPlan } from "./group-plan.ts";
+import { type GroupsPlan, LIFE_KINDS } from "./group-plan.ts";
 import { keyOf } from "./held-positions.ts";
 import { MemberPlace } from "./member-place.ts";
 import { OffsetWatch } from "./offset-watch.ts";
@@ -133,7 +133,7 @@ class GroupsRun {
       groups: sum([...this.audits.values()].map(({ counts }) => ({ ...counts }))) as unknown as GroupCounts,
       happened: {
         ...Object.fromEntries(faults.counts),
-        ...Object.fromEntries(["pause", "stall", "crash", "leave"].map((kind) => [`member-${kind}`, this.lives(kind)])),
+        ...Object.fromEntries(LIFE_KINDS.map((kind) => [`member-${kind}`, this.lives(kind)])),
         ...{ elections: this.auditor.counts.elections, grown: plan.growth.length },
         "allowed loss": this.mayHaveLost ? 1 : 0,
       },
@@ -161,7 +161,7 @@ class GroupsRun {
       );
       audit = new GroupAudit(
         groupId,
-        protocols.size > 1,
+        { isMixed: protocols.size > 1, expires: this.plan.offsetsExpire },
         () => this.simulation.scheduler.nowMs,
         () => this.mayHaveLost,
       );
