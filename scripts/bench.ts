@@ -33,6 +33,7 @@ const THEMES: ReadonlyMap<string, readonly Measurement[]> = new Map([
   ["kafka", [{ module: "kafka", name: "benchKafka" }]],
   ["cluster", [{ module: "cluster", name: "benchCluster" }]],
   ["groups", [{ module: "groups", name: "benchGroups" }]],
+  ["share", [{ module: "share", name: "benchShare" }]],
 ]);
 
 /** A single measurement may be asked for by its module's name. */

@@ -3,11 +3,15 @@ import { AcknowledgeType } from "../../../broker/share-partitions/acknowledgemen
 import { ErrorCode } from "../../../protocol/error-codes.ts";
 import { ShareWorld } from "./share-world.ts";
 
-const { ACCEPT, RELEASE } = AcknowledgeType;
+const { ACCEPT, GAP, RELEASE } = AcknowledgeType;
 const [ACKNOWLEDGED, AVAILABLE] = [2, 0];
 const LOCK_MS = 30_000;
 /** After this long the keeper of the state is asked no more. */
 const GIVE_UP_MS = 31_000;
+
+function isOf(pieces: number[][] | number, offset: number): boolean {
+  return typeof pieces !== "number" && pieces.some(([first = 0, last = 0]) => first <= offset && offset <= last);
+}
 
 describe("a share partition", () => {
   test("R193: what is acknowledged is stored before it is answered", async () => {
@@ -121,6 +125,45 @@ describe("a share partition", () => {
     expect(await world.fetch("a")).toEqual([[7, 9, 1]]);
     expect(await world.acknowledge("a", [7, 9, ACCEPT])).toBe(0);
     expect(await world.stored()).toEqual({ startOffset: 7, batches: [[7, 9, ACKNOWLEDGED, 1]] });
+  });
+
+  test("R195: a group that reads what is committed waits for the end of a transaction, and gets nothing of aborted ones", async () => {
+    await using world = new ShareWorld();
+    await world.initialize();
+    world.configureGroup({ "share.isolation.level": "read_committed" });
+    await world.append(2);
+    await world.append(3, { producerId: 7 });
+    await world.append(2, { producerId: 8 });
+    await world.append(2);
+    expect(await world.fetch("a")).toEqual([[0, 1, 1]]);
+    const waiting = world.fetch("a", { maxWaitMs: 20_000 });
+    await world.endTransaction(8, true);
+    await world.endTransaction(7, false);
+    // 2 to 4 were aborted; 9 and 10 are the markers, of which members say that there is no record.
+    expect(await waiting).toEqual([[5, 10, 1]]);
+    expect(await world.acknowledge("a", [0, 1, ACCEPT], [5, 8, ACCEPT], [9, 10, GAP])).toBe(0);
+    expect(await world.fetch("a", { maxWaitMs: 0 })).toEqual([]);
+    expect(world.share().startOffset).toBe(11);
+  });
+
+  test("R195: a group whose every record was aborted goes on", async () => {
+    await using world = new ShareWorld({ configs: new Map([["group.share.partition.max.record.locks", "100"]]) });
+    await world.initialize();
+    world.configureGroup({ "share.isolation.level": "read_committed" });
+    for (let i = 0; i < 5; i++) await world.append(60, { producerId: 7 });
+    await world.endTransaction(7, false);
+    await world.append(1);
+    let pieces: number[][] | number = [];
+    // Each fetch passes over no more than may be under way.
+    for (let i = 0; i < 10 && !isOf(pieces, 301); i++) pieces = await world.fetch("a");
+    expect(isOf(pieces, 301)).toBe(true);
+  });
+
+  test("R195: a group that reads everything gets what is aborted too", async () => {
+    await using world = new ShareWorld();
+    await world.initialize();
+    await world.append(3, { producerId: 7 });
+    expect(await world.fetch("a")).toEqual([[0, 2, 1]]);
   });
 
   test.each([

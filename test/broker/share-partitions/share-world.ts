@@ -7,7 +7,7 @@ import type { AcknowledgementBatch } from "../../../broker/share-partitions/ackn
 import { DelayedShareFetch, type ShareFetchLimits } from "../../../broker/share-partitions/delayed-share-fetch.ts";
 import type { SharePartition } from "../../../broker/share-partitions/share-partition.ts";
 import type { KafkaError } from "../../../protocol/kafka-error.ts";
-import type { RecordBatchOptions } from "../../../protocol/records/record-batch-builder.ts";
+import { buildEndTransactionBatch } from "../../../protocol/records/control-record.ts";
 import { batchOf } from "../../support/batches.ts";
 import { FixedBroker, type FixedBrokerOptions } from "../../support/fixed-broker.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
@@ -29,6 +29,7 @@ export class ShareWorld implements AsyncDisposable {
   readonly clock = new ManualClock();
   readonly fixed: FixedBroker;
   readonly topicId: string;
+  private readonly sequences = new Map<number, number>();
   private isOver = false;
 
   constructor(options: FixedBrokerOptions = {}) {
@@ -81,16 +82,40 @@ export class ShareWorld implements AsyncDisposable {
     return this.fixed.broker.image.topics.get(TOPIC)?.partitions[0]?.leaderEpoch ?? -1;
   }
 
-  /** Appends a batch of records. */
-  async append(count: number, { ageMs = 0, ...options }: RecordBatchOptions & { ageMs?: number } = {}): Promise<void> {
-    const partition = this.fixed.broker.partitions.get(TOPIC, 0);
+  /** Appends a batch of records; one of a transaction when it has a producer. */
+  async append(
+    count: number,
+    { ageMs = 0, producerId = -1 }: { ageMs?: number; producerId?: number } = {},
+  ): Promise<void> {
+    const { log } = this;
     const timestamp = this.clock.wallMs() - ageMs;
+    const isTransactional = producerId >= 0;
+    const baseSequence = isTransactional ? (this.sequences.get(producerId) ?? 0) : -1;
     const records = batchOf(
       Array.from({ length: count }, (_, i) => ({ value: `value-${i}`, timestamp })),
-      options,
+      isTransactional ? { producerId, producerEpoch: 0, baseSequence, isTransactional } : {},
     );
-    const prepared = await this.log.prepare(records, undefined, { origin: "client" });
-    partition?.append(prepared, true);
+    this.sequences.set(producerId, baseSequence + count);
+    const prepared = await log.prepare(records, undefined, { origin: "client" });
+    const verification = isTransactional ? log.startVerification(producerId, 0, baseSequence, true) : undefined;
+    this.partition?.append(prepared, true, verification === undefined ? {} : { verification });
+  }
+
+  /** Ends the transaction of a producer. */
+  async endTransaction(producerId: number, committed: boolean): Promise<void> {
+    const timestampMs = this.clock.wallMs();
+    const marker = buildEndTransactionBatch({
+      producerId,
+      producerEpoch: 0,
+      committed,
+      coordinatorEpoch: 0,
+      timestampMs,
+    });
+    this.partition?.append(await this.log.prepare(marker, undefined, { origin: "coordinator" }), true);
+  }
+
+  private get partition() {
+    return this.fixed.broker.partitions.get(TOPIC, 0);
   }
 
   share(): SharePartition {
