@@ -22,7 +22,8 @@ import { requireShareGroup, withoutShareMember } from "./leave.ts";
 import { sessionOf } from "./share-deadlines.ts";
 import { emptyShareGroup, type ShareGroup, targetOf } from "./share-group.ts";
 import { newShareMember, type ShareMember, saysTheSame } from "./share-member.ts";
-import { epochMoved, memberMoved, memberSaid } from "./share-records.ts";
+import { forgotten, vanished } from "./share-partitions.ts";
+import { epochMoved, memberMoved, memberSaid, partitionsKept } from "./share-records.ts";
 import type { ShareRules } from "./share-rules.ts";
 import { assignWhenDue } from "./target-assignment.ts";
 
@@ -127,10 +128,13 @@ function saying(member: ShareMember, request: ShareHeartbeat, client: ShareClien
   };
 }
 
+/** Looks at the topics as they are now; those that went while nobody coordinated the group are forgotten, too. */
 function refreshMetadata(draft: RecordDraft<ShareGroup>, bump: boolean, { image, topicsOffset }: ShareRules): void {
   const { group } = draft;
   const hash = metadataHash(group.subscriptions.keys(), image);
   if (bump || hash !== group.metadataHash) draft.step(epochMoved(group, group.groupEpoch + 1, hash));
+  const gone = vanished(group.sharePartitions, (topicId) => image.topicsById.has(topicId));
+  if (gone.size > 0) draft.step(partitionsKept(draft.group, forgotten(draft.group.sharePartitions, gone)));
   if (draft.group.seenTopicsOffset !== topicsOffset) draft.note({ ...draft.group, seenTopicsOffset: topicsOffset });
 }
 

@@ -75,6 +75,14 @@ export function forgotten(known: SharePartitions, topicIds: ReadonlySet<string>)
   };
 }
 
+/** Topics of which something is kept, and that there are not any more. */
+export function vanished(
+  { initializing: a, initialized: b, deleting: c }: SharePartitions,
+  isThere: (topicId: string) => boolean,
+): ReadonlySet<string> {
+  return new Set([...a.keys(), ...b.keys(), ...c.keys()].filter((topicId) => !isThere(topicId)));
+}
+
 /** Whether any of these topics is in it. */
 export function mentions(
   { initializing: a, initialized: b, deleting: c }: SharePartitions,

@@ -122,6 +122,20 @@ describe("R178: membership", () => {
     expect([...world.shareGroup.sharePartitions.initialized.keys()]).toEqual([T2.id]);
   });
 
+  test("topics that go while nobody coordinates the group, and come back as others, are begun anew", async () => {
+    world.joinShare("a", "t1");
+    world.settleMembers("a");
+    world.groups.close();
+    const again = { name: T1.name, id: T2.id };
+    world.setTopics(topicImage(again.name, again.id, 2));
+    await world.failOver();
+    expect(world.settleMembers("a")).toEqual({ a: ["t1:0", "t1:1"] });
+    expect([...world.shareGroup.sharePartitions.initialized.keys()]).toEqual([again.id]);
+    const { groupEpoch } = world.shareGroup;
+    world.settleMembers("a");
+    expect(world.shareGroup.groupEpoch).toBe(groupEpoch);
+  });
+
   test("other topics: what is read no more is given up at once", () => {
     world.joinShare("a", "t1", "t2");
     world.settleMembers("a");
