@@ -12,6 +12,7 @@ import { CONTROLLER, nodeName, type SimulatedCluster } from "./simulated-cluster
 
 /** A node that could not start (its controller was away) tries again, as whoever watches over processes would. */
 const START_AGAIN_MS = 1000;
+const LAST_REPAIR_MS = 5000;
 /** Fewer than a batch has behind its epoch and its CRC. */
 const CHECKED_BYTES = 30;
 /** On a volume of its own (metadata.log.dir): without room for it a node ends, as Kafka's does. */
@@ -59,7 +60,11 @@ export class FaultRunner {
       cluster.simulation.disk(name).makeRoom();
     }
     this.startController();
-    for (const id of [...this.failing]) this.repair(id);
+    for (const id of this.failing) {
+      cluster.disk(id).faults.clear();
+      // It may be starting right now.
+      this.after(LAST_REPAIR_MS, () => this.repair(id));
+    }
     for (const id of cluster.nodeIds) this.startNode(id);
   }
 
@@ -247,12 +252,18 @@ export class FaultRunner {
     return true;
   }
 
-  /** A log that its disk refused is offline until somebody starts its broker again. */
+  /** A log that its disk refused is offline, or not there, until somebody starts its broker again. */
   private repair(id: number): void {
     if (!this.failing.delete(id)) return;
     this.cluster.disk(id).faults.clear();
-    const partitions = this.cluster.node(id).present?.broker.partitions.all() ?? [];
-    if ([...partitions].some(({ log }) => log.offline)) this.kill(id, START_AGAIN_MS);
+    const server = this.cluster.node(id).present;
+    if (server === undefined) return;
+    const { partitions } = server.broker;
+    const isOffline = [...partitions.all()].some(({ log }) => log.offline);
+    const isMissing = [...this.cluster.running.image.topics.values()].some((topic) =>
+      topic.partitions.some(({ partition }) => partitions.isMissing(topic.id, partition)),
+    );
+    if (isOffline || isMissing) this.kill(id, START_AGAIN_MS);
   }
 
   private controllerDown(power: boolean, downMs: number): boolean {
