@@ -14,7 +14,7 @@ const VERSION = 9;
 const LOOK_EVERY_MS = 150;
 
 export class OffsetWatch {
-  private readonly client: CoordinatorClient;
+  readonly client: CoordinatorClient;
   private readonly audit: GroupAudit;
   private readonly partitions: () => readonly string[];
 
@@ -28,6 +28,10 @@ export class OffsetWatch {
     this.client = new CoordinatorClient(environment, world, audit.groupId, []);
     this.audit = audit;
     this.partitions = partitions;
+  }
+
+  get groupId(): string {
+    return this.audit.groupId;
   }
 
   /** Until it is closed. */

@@ -19,6 +19,7 @@ import { Operator } from "../world/operator.ts";
 import type { RunOptions } from "../world/run-plan.ts";
 import { SimulatedCluster } from "../world/simulated-cluster.ts";
 import { ABANDONED, AbandonedGroup } from "./abandoned-group.ts";
+import { requireDescribed } from "./described-group.ts";
 import { GroupAudit, type GroupCounts } from "./group-audit.ts";
 import { type GroupsPlan, LIFE_KINDS } from "./group-plan.ts";
 import { keyOf } from "./held-positions.ts";
@@ -255,9 +256,17 @@ class GroupsRun {
     });
   }
 
-  /** What the coordinators say of every offset, now that nobody commits. */
+  /** What the coordinators say of groups, and of every offset, now that nobody commits. */
   private async readAll(): Promise<void> {
-    for (const watch of this.watches) await this.simulation.scheduler.until(watch.readAll());
+    const { scheduler } = this.simulation;
+    for (const watch of this.watches) {
+      const { groupId, client } = watch;
+      const members = this.places.filter(({ plan }) => plan.groupId === groupId);
+      const holds = (): ReadonlySet<string>[] => members.map(({ member }) => member?.holds ?? new Set());
+      const isDescribed = members.every(({ plan }) => plan.protocol !== "streams");
+      if (isDescribed) await scheduler.until(requireDescribed(client, groupId, holds));
+      await scheduler.until(watch.readAll());
+    }
   }
 }
 
