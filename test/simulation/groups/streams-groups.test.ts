@@ -14,3 +14,12 @@ it.each(["1", "2"])(
   },
   PATIENCE_MS,
 );
+
+it(
+  "R203 put back is found by seed 1",
+  async () => {
+    const { failure } = await runStreamsGroupsSeed("1", { bug: "R203" });
+    expect(failure).toMatch(/^V21/);
+  },
+  PATIENCE_MS,
+);
