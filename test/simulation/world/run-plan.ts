@@ -64,7 +64,7 @@ const CONVERGE_MS = 90_000;
 /** Load on a healed cluster, so that it is seen to serve. */
 const HEALED_LOAD_MS = 10_000;
 /** Where faults left no time for it, a healed cluster gets more, so that every run has something to look at. */
-const HEALED_LOAD_TURNS = 5;
+const HEALED_LOAD_TURNS = 10;
 const ENOUGH_ACKNOWLEDGED = 700;
 const LOOK_EVERY_MS = 500;
 /** What no run comes near that ends; changes of topics under way when all is healed have what the phases leave of it. */
