@@ -33,12 +33,10 @@ export class LeaderSource {
 
   follow(partition: Partition, leaderEpoch: number): void {
     const followed = followedFrom(partition, leaderEpoch);
-    if (!this.main.isWaiting) {
-      this.main.follow(followed);
-    } else {
-      this.main.forget(partition.topicId, partition.index);
-      this.followAsNewcomer(followed);
-    }
+    // On whichever connection it was followed in an earlier epoch, it is so no more.
+    this.forget(partition.topicId, partition.index);
+    if (this.main.isWaiting) this.followAsNewcomer(followed);
+    else this.main.follow(followed);
   }
 
   private followAsNewcomer(followed: FollowedPartition): void {
