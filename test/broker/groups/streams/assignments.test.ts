@@ -66,6 +66,27 @@ describe("time", () => {
     expect(a.tasks).toBe("0_0 0_1 0_2 0_3");
   });
 
+  it("R158: a coordinator that stood still puts nobody out; its successor gives everybody a whole session", async () => {
+    const world = await startStreams();
+    const [a, b] = [new StreamsClient(world, "a"), new StreamsClient(world, "b", { rebalanceTimeoutMs: 10_000 })];
+    b.join();
+    world.clock.advance(1000);
+    a.join();
+    // One that has to give something up has its whole time for that too.
+    b.heartbeat(b.taskIds);
+    world.clock.stall(100_000);
+    expect(world.streamsGroup()?.members.size).toBe(2);
+    await world.failOver();
+    world.clock.advance(9999);
+    expect(world.streamsGroup()?.members.size).toBe(2);
+    world.clock.advance(2);
+    expect([...(world.streamsGroup()?.members.keys() ?? [])]).toEqual(["a"]);
+    world.clock.advance(34_998);
+    expect(world.streamsGroup()?.members.size).toBe(1);
+    world.clock.advance(2);
+    expect(world.streamsGroup()?.members.size).toBe(0);
+  });
+
   it("R208: a member that does not give up its tasks in time is out, and others get them", async () => {
     const world = await startStreams();
     const a = new StreamsClient(world, "a", { rebalanceTimeoutMs: 10_000 });
