@@ -117,6 +117,7 @@ export class ClassicMember extends GroupMember {
       this.positions.dropAll();
       if (memberId !== this.memberId) return;
     }
+    if (memberId === "") this.audit.claims(this);
     const metadata = encodeSubscription(topics, this.holds, this.generation);
     const answer = await this.client.ask(
       JoinGroup,
@@ -159,7 +160,8 @@ export class ClassicMember extends GroupMember {
       if (code !== ErrorCode.REBALANCE_IN_PROGRESS) await this.joinFailed(code, answer);
       return;
     }
-    this.heardOf(answer, true);
+    // No sign of life where the group has its assignment already: the session counts from the end of the join.
+    if (answer.trusted) this.atRestAtMs = answer.sentAtMs;
     this.isEstablished = true;
     this.take(generationId, answer);
   }

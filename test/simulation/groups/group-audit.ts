@@ -90,8 +90,14 @@ export class GroupAudit {
   }
 
   entered(holder: Holder): void {
-    for (const other of this.namesakesOf(holder)) if (other.yields) this.yielding.add(other);
     this.holders.add(holder);
+  }
+
+  /** It asks for the place of whoever has its instance id. */
+  claims(holder: Holder): void {
+    for (const other of this.namesakesOf(holder)) if (other.yields) this.yielding.add(other);
+    this.yielding.delete(holder);
+    this.replacedAt.delete(holder);
   }
 
   /** It is in a generation that is stored for good: who had its instance id is not any more. */
