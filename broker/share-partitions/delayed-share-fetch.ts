@@ -67,6 +67,9 @@ export class DelayedShareFetch extends ParkedWatcher {
   private isParked = false;
   private isLooking = false;
   private movedMeanwhile = false;
+  /** One of its share partitions was being read by another. */
+  private mustLookAgain = false;
+  private positionBefore = -1;
   private isExpired = false;
   private hasEnded = false;
 
@@ -98,8 +101,21 @@ export class DelayedShareFetch extends ParkedWatcher {
 
   override tryComplete(): boolean {
     if (this.isLooking) this.movedMeanwhile = true;
-    else this.look();
+    else if (this.hasMoved) this.look();
     return this.hasEnded;
+  }
+
+  /** Whether another look may find what the last one did not: whoever is woken for somebody else's sake need not read again. */
+  private get hasMoved(): boolean {
+    return this.mustLookAgain || this.position !== this.positionBefore;
+  }
+
+  private get position(): number {
+    let sum = 0;
+    for (const { changes, partition } of this.shares) {
+      sum += changes + partition.roleChanges + partition.log.highWatermark + partition.log.lastStableOffset;
+    }
+    return sum;
   }
 
   protected override expire(): void {
@@ -110,6 +126,8 @@ export class DelayedShareFetch extends ParkedWatcher {
   private look(): void {
     this.isLooking = true;
     this.movedMeanwhile = false;
+    this.mustLookAgain = this.shares.some(({ isBeingRead }) => isBeingRead);
+    this.positionBefore = this.position;
     const readable = this.shares.filter((share) => this.isReadable(share));
     const grantedBytes = this.broker.fetchMemory.grant(this.limits.maxBytes);
     const readings: Reading[] = [];
@@ -235,7 +253,7 @@ export class DelayedShareFetch extends ParkedWatcher {
     }
     this.drop(readings, sizeBytes);
     if (this.hasEnded) return;
-    if (this.movedMeanwhile) this.look();
+    if (this.movedMeanwhile && this.hasMoved) this.look();
     else this.parkOnce();
   }
 

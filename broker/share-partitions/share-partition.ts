@@ -68,6 +68,8 @@ export class SharePartition {
   readonly watch: WatchList;
   /** Somebody reads the log for it: nobody else does until the read is done. */
   isBeingRead = false;
+  /** Grows with everything that may let a fetch get what it did not get before. */
+  changes = 0;
   /** What a record took of the log when it was last read. */
   bytesPerRecord = 0;
   /** Why it works no more. */
@@ -143,7 +145,7 @@ export class SharePartition {
     this.stateEpoch = stateEpoch;
     this.held = restoredRecords(startOffset, stateBatches);
     this.status = "active";
-    this.watch.wake();
+    this.changed();
   }
 
   /** Gives a member what is available of a read. @param aborted of the same read; null where the group reads everything. */
@@ -264,7 +266,7 @@ export class SharePartition {
     this.held.moveStart();
     for (const { done } of pending) done(error);
     if (error !== undefined && fences(error)) this.end(error);
-    else this.watch.wake();
+    else this.changed();
   }
 
   private expireAt(deadlineMs: number): void {
@@ -284,6 +286,11 @@ export class SharePartition {
     if (stored.length === 0) return;
     // What cannot be stored is given again all the same: a lost delivery count is the lesser evil.
     this.store({ changes: [], stored, done: () => {} });
+    this.changed();
+  }
+
+  private changed(): void {
+    this.changes++;
     this.watch.wake();
   }
 
@@ -311,7 +318,7 @@ export class SharePartition {
       done(why);
     }
     this.options.ended(this);
-    this.watch.wake();
+    this.changed();
     this.becomeIdle();
   }
 }

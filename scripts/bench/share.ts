@@ -76,7 +76,10 @@ async function measure(peer: PeerName, folder: string, kafka: ApacheKafka, gener
     for (const members of MEMBERS) {
       const records = Math.round(RECORDS * Number(process.env.BENCH_SCALE ?? 1));
       const figures = await through(server, `share-${members}`, members, records, kafka, generator);
-      rows.push({ measurement: `a share group of ${members}, ${VALUE_BYTES} B records`, peer, ...figures });
+      const row = { measurement: `a share group of ${members}, ${VALUE_BYTES} B records`, peer, ...figures };
+      // A run takes minutes: what is known is told.
+      console.error(`${row.measurement}, ${peer}: ${Math.round(row["records/s"])} records/s`);
+      rows.push(row);
     }
     return rows;
   } finally {

@@ -114,6 +114,31 @@ describe("a share partition", () => {
     expect(await world.fetch("a")).toEqual([[0, 0, 1]]);
   });
 
+  test("R190: who wants more than there is reads again when something moved, not because another has read", async () => {
+    await using world = new ShareWorld();
+    await world.initialize();
+    await world.append(100);
+    let reads = 0;
+    const { log } = world;
+    const read = log.read.bind(log);
+    log.read = (...args) => {
+      reads++;
+      // As from a disk.
+      return Promise.resolve(read(...args));
+    };
+    const limits = { maxWaitMs: 1000, minBytes: 1 << 20 };
+    const fetches = [world.fetch("a", limits), world.fetch("b", limits), world.fetch("c", limits)];
+    await world.pass(500);
+    const before = reads;
+    expect(before).toBeLessThan(12);
+    await world.append(1);
+    await world.pass(300);
+    expect(reads - before).toBeLessThan(12);
+    await world.pass(400);
+    const got = await Promise.all(fetches);
+    expect(got.filter((pieces) => typeof pieces !== "number" && pieces.length > 0).length).toBeGreaterThan(0);
+  });
+
   test("R194: the log's start moves past what is available", async () => {
     await using world = new ShareWorld();
     await world.initialize();
