@@ -49,6 +49,9 @@ export class LogFlush {
         segment.assumeUnsynced();
       }
     }
+    // A process that was killed right after a truncation at the recovery point has not synced what it cut there.
+    const index = segments.floorIndex(state.recoveryPoint);
+    if (segments.all[index]?.baseOffset === state.recoveryPoint) segments.all[index - 1]?.assumeUnsynced();
     // Also those that recovery has cut.
     this.sealed = segments.all.filter((segment) => segment.isUnsynced && segment !== segments.active);
     if (this.sealed.length === 0 && (segments.length === 0 || !segments.active.isUnsynced)) return;

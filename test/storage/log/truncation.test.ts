@@ -154,6 +154,29 @@ describe("truncation", () => {
     expect(Math.min(fates.old, fates.new)).toBeGreaterThan(20);
   });
 
+  it("R231: a process killed after a truncation at the recovery point syncs the cut all the same", async () => {
+    const disk = new SimulatedDisk({ random: new SeededRandom(1) });
+    const around = surroundings({ disk });
+    const log = await openLog(around);
+    for (let i = 0; i < 10; i++) follow(log, i, 1);
+    await log.flush();
+    for (const path of ["/data", "/"]) await disk.syncDirectory(path);
+    log.truncateTo(4);
+    follow(log, 4, 3);
+    log.abandon();
+    const again = await openLog(around, { cleanShutdown: false, recoveryPoint: 4 });
+    follow(again, 5, 3);
+    await again.flush();
+    const { recoveryPoint } = again;
+    again.abandon();
+    disk.crash({ powerLoss: true, unsynced: "dropped" });
+    const file = disk.open(`${LOG_PATH}/00000000000000000000.log`, { create: false });
+    expect(file.sizeBytes).toBe(log.segments[0]?.sizeBytes);
+    const last = await openLog(around, { cleanShutdown: false, recoveryPoint });
+    expect((await readAll(last)).map(({ leaderEpoch }) => leaderEpoch)).toEqual([1, 1, 1, 1, 3, 3]);
+    await last.close();
+  });
+
   it("R231: what was cut gives way to what took its place and is on the device", async () => {
     const disk = new SimulatedDisk({ random: new SeededRandom(1) });
     const around = surroundings({ disk });
