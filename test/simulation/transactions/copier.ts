@@ -45,6 +45,7 @@ export class Copier {
   private readonly positions = new Map<number, number>();
   private hasProducer = false;
   private turn = 0;
+  private hurries = false;
 
   constructor(client: PatientClient, options: CopierOptions) {
     this.client = client;
@@ -60,8 +61,19 @@ export class Copier {
     this.client.close();
   }
 
+  /** From now on it does nothing but copy: what is left comes to an end. */
+  hurry(): void {
+    this.hurries = true;
+  }
+
+  private draws(percent: number): boolean {
+    return !this.hurries && this.options.random.below(100) < percent;
+  }
+
   describe(): string {
-    return `${this.client.environment.name} owns ${this.member.owned.join() || "nothing"}, at ${[...this.positions].join(" ")}`;
+    const { client, member, positions } = this;
+    const owned = member.owned.join() || "nothing";
+    return `${client.environment.name} owns ${owned}, at ${[...positions].join(" ")}, last trouble ${client.lastTrouble}`;
   }
 
   private async once(): Promise<void> {
@@ -82,7 +94,7 @@ export class Copier {
     const position = this.positions.get(partition) ?? (await this.recover(partition));
     const [records, nextOffset] = await client.read(HISTORY_TOPIC, partition, position, POLL_MS);
     if (nextOffset === position) return;
-    await client.pause(options.random.between(...options.pauseMs));
+    if (!this.hurries) await client.pause(options.random.between(...options.pauseMs));
     const some = records.slice(0, MOST_RECORDS);
     const next = some.length === records.length ? nextOffset : (some.at(-1)?.offset ?? 0) + 1;
     const values = some.map(({ offset, value }) => copyText(partition, offset, value));
@@ -109,11 +121,11 @@ export class Copier {
         byOutput.set(output, [...(byOutput.get(output) ?? []), value]);
       }
       for (const [output, texts] of byOutput) await this.producer.send(COPY_TOPIC, output, texts);
-      if (random.below(100) < dawdles) await this.client.pause(2 * timeoutMs);
+      if (this.draws(dawdles)) await this.client.pause(2 * timeoutMs);
       await this.producer.sendOffsets(this.member.membership, HISTORY_TOPIC, new Map([[partition, nextOffset]]));
-      if (random.below(100) < dawdles) await this.client.pause(2 * timeoutMs);
+      if (this.draws(dawdles)) await this.client.pause(2 * timeoutMs);
     });
-    const commits = isWritten && random.below(100) >= ABORTS;
+    const commits = isWritten && !this.draws(ABORTS);
     this.hasProducer = await tried(() => this.producer.end(commits));
     if (!commits) this.aborts++;
     if (!commits || !this.hasProducer) return false;

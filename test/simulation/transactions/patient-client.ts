@@ -52,6 +52,8 @@ export class PatientClient {
   readonly cluster: ClusterClient;
   /** Requests that may have been carried out without anybody being told. */
   lostAnswers = 0;
+  /** Why the last thing that was tried in vain did not go well. */
+  lastTrouble = "nothing";
   private readonly coordinators = new Map<string, number>();
 
   constructor(environment: ClientEnvironment, topics: readonly string[]) {
@@ -82,13 +84,17 @@ export class PatientClient {
         const answer = await ask();
         if (answer.errorCode === ErrorCode.NONE) return answer;
         why = errorName(answer.errorCode) ?? String(answer.errorCode);
-        if (!RETRIABLE.has(answer.errorCode)) throw new Refused(answer.errorCode, why);
+        if (!RETRIABLE.has(answer.errorCode)) {
+          this.lastTrouble = why;
+          throw new Refused(answer.errorCode, why);
+        }
       } catch (error) {
         if (error instanceof RpcError) this.lostAnswers++;
         else if (!(error instanceof NobodyThere)) throw error;
       }
       if (clock.monotonicMs() >= deadlineMs || this.cluster.isClosed) {
         this.lostAnswers++;
+        this.lastTrouble = `given up: ${why}`;
         throw new GivenUp(why);
       }
       this.coordinators.clear();

@@ -48,7 +48,7 @@ export class ReadingWitness implements ConsumerWitness {
     if (lastOffset >= end) this.broken("V17", `${where}: is given what lies past ${end}`);
     if (!this.readCommitted && abortedTransactions !== null) this.broken("R125", `${where}: is told what was aborted`);
     const audit = this.auditor.of(topicId, partition);
-    const bound = audit === undefined ? Number.POSITIVE_INFINITY : this.transactions.stableTo(audit);
+    const bound = audit === undefined ? Number.POSITIVE_INFINITY : this.transactions.stableTo(audit, lastOffset + 1);
     if (this.readCommitted && lastOffset >= bound) {
       this.broken("V4", `${where}: a transaction is open from ${bound} on`);
     }
@@ -106,7 +106,7 @@ export class ReadingWitness implements ConsumerWitness {
     if (offset < least)
       this.broken("V10", `${audit.name}: the ${what} is ${offset} after ${least} in epoch ${leaderEpoch}`);
     const bound = this.readCommitted
-      ? Math.min(this.transactions.stableTo(audit), audit.committedEnd)
+      ? Math.min(this.transactions.stableTo(audit, offset), audit.committedEnd)
       : audit.committedEnd;
     if (offset > bound) this.broken("V10", `${audit.name}: the ${what} is said to be ${offset}, past ${bound}`);
   }

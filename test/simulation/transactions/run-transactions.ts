@@ -142,6 +142,7 @@ class Run {
     await scheduler.advance(HEALED_LOAD_MS);
 
     writersStop = true;
+    for (const copier of copiers) copier.hurry();
     await this.within("the writers' end", writing);
     await this.becomes(() => this.promised(() => this.whyNotCopied(copiers)));
     copiersStop = true;

@@ -50,10 +50,17 @@ export class TransactionAudit {
     this.initialized.set(producerId, Math.max(producerEpoch, this.initialized.get(producerId) ?? 0));
   }
 
-  /** The first record that may not be read yet; infinite when no transaction is open. */
-  stableTo(audit: PartitionAudit): number {
+  /**
+   * The first record below `end` that may not be read yet; infinite when there is none. A leader that was started again from a
+   * snapshot does not know, as with Apache Kafka, that the end of a transaction is not replicated yet; its outcome is decided all the
+   * same, so one whose end some replica has is not open.
+   */
+  stableTo(audit: PartitionAudit, end: number): number {
     let least = Number.POSITIVE_INFINITY;
-    for (const { firstOffset } of this.of(audit).open.values()) least = Math.min(least, firstOffset);
+    for (const [producerId, { firstOffset }] of this.of(audit).open) {
+      if (firstOffset >= Math.min(least, end) || hasEnd(audit, producerId)) continue;
+      least = firstOffset;
+    }
     return least;
   }
 
@@ -82,7 +89,7 @@ export class TransactionAudit {
     const { leaderEpoch } = partition.leader;
     const { lastStableOffset, highWatermark } = partition.log;
     const where = `${audit.name} on ${partition.state.leader}`;
-    const bound = Math.min(highWatermark, this.stableTo(audit));
+    const bound = Math.min(highWatermark, this.stableTo(audit, lastStableOffset));
     if (lastStableOffset > bound) {
       throw new Violation("V4", `${where}: stable up to ${lastStableOffset}; ${bound} is in an open transaction`);
     }
@@ -137,4 +144,14 @@ export class TransactionAudit {
       throw new Violation("V4", `transaction ${name}: ${before[0]} in ${before[1]}, ${marker} in ${audit.name}`);
     }
   }
+}
+
+/** Whether some replica has an end of the producer's transaction that is not committed yet. */
+function hasEnd(audit: PartitionAudit, producerId: number): boolean {
+  for (const shadow of audit.shadows.values()) {
+    for (const batch of shadow.between(audit.committedEnd, shadow.endOffset)) {
+      if (batch.marker !== undefined && batch.producerId === producerId) return true;
+    }
+  }
+  return false;
 }
