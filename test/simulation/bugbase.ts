@@ -45,4 +45,8 @@ export const BUGBASE: readonly FormerFailure[] = [
     ...{ seed: "40322", invariant: "V1" },
     what: "a power cut brought back a batch that was truncated, in front of those written in its place",
   },
+  {
+    ...{ seed: "100070", invariant: "V9" },
+    what: "the client tried for ever a batch that the power took, for the leader had taken a later one as a producer's first",
+  },
 ];

@@ -371,10 +371,13 @@ export class Producer {
     this.client.refresh();
   }
 
-  /** Behind a batch that failed this is as it must be; for the very next one the broker has lost what it had. */
+  /**
+   * Behind a batch that failed this is as it must be; for the very next one the broker has lost what it had. So it has for an earlier
+   * one: of a producer it knows nothing of it takes any sequence, and what came before that has no place any more.
+   */
   private outOfOrder(queue: PartitionQueue, batch: Batch): void {
     const { sequence } = batch;
-    if (sequence !== undefined && sequence.baseSequence === queue.expectedSequence && queue.inFlight[0] === batch) {
+    if (sequence !== undefined && sequence.baseSequence <= queue.expectedSequence && queue.inFlight[0] === batch) {
       this.witness.sequenceBroken(batch, batch.node, batch.ledIn);
       this.startAnew(queue);
       return;
