@@ -53,6 +53,36 @@ export const PEERS: readonly Peer[] = [
   ),
   peer("streams", "Kafka Streams", "test/interop/transactions/streams.interop.ts", APACHE_KAFKA),
   peer("tools", "Kafka's administration tools", "test/interop/cluster/tools.interop.ts", APACHE_KAFKA, false),
+  peer(
+    "groups-failover",
+    "consumer groups: kafkajs, librdkafka, Java client, franz-go, Sarama, kafka-go",
+    "test/interop/groups/failover.interop.ts",
+    APACHE_KAFKA,
+    false,
+  ),
+  peer(
+    "share-groups",
+    "share groups: Java client, librdkafka, franz-go",
+    "test/interop/share-groups/failover.interop.ts",
+    APACHE_KAFKA,
+    false,
+  ),
+  peer("share-consumers", "Kafka's share consumers", "test/interop/share-groups/tools.interop.ts", APACHE_KAFKA, false),
+  peer("share-tools", "Kafka's share group tools", "test/interop/groups/share-tools.interop.ts", APACHE_KAFKA, false),
+  peer(
+    "streams-tools",
+    "Kafka's streams group tools",
+    "test/interop/streams-groups/tools.interop.ts",
+    APACHE_KAFKA,
+    false,
+  ),
+  peer(
+    "streams-groups",
+    "Kafka Streams, group.protocol=streams",
+    "test/interop/streams-groups/exactly-once.interop.ts",
+    APACHE_KAFKA,
+  ),
+  peer("telemetry", "client metrics", "test/interop/telemetry.interop.ts", APACHE_KAFKA, false),
   peer("group-tools", "Kafka's group tools", "test/interop/groups/tools.interop.ts", APACHE_KAFKA, false),
 ];
 
