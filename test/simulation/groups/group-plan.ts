@@ -103,13 +103,20 @@ export function drawGroups(seed: string, durationMs = DURATION_MS): GroupsPlan {
     ...(offsetsExpire ? EXPIRY : {}),
     ...(losesPower ? { "log.flush.interval.messages": "1" } : {}),
   };
+  const growth = drawGrowth(random.split("growth"), topics, durationMs);
+  const members = drawMembers(random.split("members"), durationMs);
   return {
     plan: { ...cluster, settings, faults, durationMs },
     topics,
-    members: drawMembers(random.split("members"), durationMs),
+    members: growth.length === 0 ? members : members.map(seesGrowth),
     ...{ offsetsConfigs, offsetsExpire },
-    growth: drawGrowth(random.split("growth"), topics, durationMs),
+    growth,
   };
+}
+
+/** Before version 9 a static leader that comes back is not told that it leads, and nobody looks for new partitions (KIP-814). */
+function seesGrowth(member: MemberPlan): MemberPlan {
+  return member.instanceId === null ? member : { ...member, joinVersion: 9 };
 }
 
 /** The administrator's changes are about the coordinators' own topic. */
