@@ -1,6 +1,6 @@
 /**
- * Records through a share group of 1, 3 and 10 members, on Odradek and on Apache Kafka, in one run: Kafka's own share consumer tool
- * reads and acknowledges what librdkafka's tool has produced.
+ * Records through a share group of 1, 3 and 10 members, on Odradek and on Apache Kafka, in one run: Kafka's own tools
+ * produce, and read and acknowledge.
  *
  * Owns: the load. Speed holds the members' share: they run on the same machine. What the server takes is its CPU seconds.
  * Settings: BENCH_SCALE (of the records), BENCH_PEERS, BENCH_ROUNDS.
@@ -14,8 +14,6 @@ import { Missing } from "../../test/interop/support/toolchain.ts";
 import { removeBuiltPackage } from "../../test/support/odradek-command.ts";
 import { WireAsker } from "../../test/support/wire-asker.ts";
 import { addressOf, createTopic } from "./kafka/admin.ts";
-import { produce } from "./kafka/load.ts";
-import { findLoadGenerator } from "./kafka/programs.ts";
 import { type PeerName, type Server, serverOf } from "./kafka/servers.ts";
 
 export interface ShareRow {
@@ -37,10 +35,9 @@ const TOOL_TIMEOUT_MS = 120_000;
 const WARM_RECORDS = 20_000;
 
 export async function benchShare(): Promise<ShareRow[]> {
-  const [kafka, generator] = await Promise.all([findApacheKafka(), findLoadGenerator()]);
-  for (const tool of [kafka, generator]) {
-    if (!(tool instanceof Missing)) continue;
-    console.log(`not measured: ${tool.reason}`);
+  const kafka = await findApacheKafka();
+  if (kafka instanceof Missing) {
+    console.log(`not measured: ${kafka.reason}`);
     return [];
   }
   const folder = mkdtempSync(join(tmpdir(), "bench-share-"));
@@ -51,9 +48,7 @@ export async function benchShare(): Promise<ShareRow[]> {
   try {
     for (let round = 0; round < rounds; round++) {
       for (const peer of peers) {
-        rows.push(
-          ...(await measure(peer, join(folder, `${peer}-${round}`), kafka as ApacheKafka, generator as string)),
-        );
+        rows.push(...(await measure(peer, join(folder, `${peer}-${round}`), kafka)));
       }
     }
   } finally {
@@ -63,7 +58,7 @@ export async function benchShare(): Promise<ShareRow[]> {
   return rows;
 }
 
-async function measure(peer: PeerName, folder: string, kafka: ApacheKafka, generator: string): Promise<ShareRow[]> {
+async function measure(peer: PeerName, folder: string, kafka: ApacheKafka): Promise<ShareRow[]> {
   const server = await serverOf(peer, 1, folder);
   if (server instanceof Missing) {
     console.log(`skipped: ${peer}: ${server.reason}`);
@@ -71,11 +66,11 @@ async function measure(peer: PeerName, folder: string, kafka: ApacheKafka, gener
   }
   await server.start();
   try {
-    await through(server, "warm", 1, WARM_RECORDS, kafka, generator);
+    await through(server, "warm", 1, WARM_RECORDS, kafka);
     const rows: ShareRow[] = [];
     for (const members of MEMBERS) {
       const records = Math.round(RECORDS * Number(process.env.BENCH_SCALE ?? 1));
-      const figures = await through(server, `share-${members}`, members, records, kafka, generator);
+      const figures = await through(server, `share-${members}`, members, records, kafka);
       const row = { measurement: `a share group of ${members}, ${VALUE_BYTES} B records`, peer, ...figures };
       // A run takes minutes: what is known is told.
       console.error(`${row.measurement}, ${peer}: ${Math.round(row["records/s"])} records/s`);
@@ -93,13 +88,19 @@ async function through(
   members: number,
   records: number,
   kafka: ApacheKafka,
-  generator: string,
 ): Promise<Omit<ShareRow, "measurement" | "peer">> {
   const { bootstrap } = server;
   const group = `group-${topic}`;
   await createTopic(bootstrap, topic, PARTITIONS, 1);
   await startsAtTheBeginning(bootstrap, group);
-  await produce(generator, bootstrap, topic, records, { valueBytes: VALUE_BYTES, acks: 1, settings: {} });
+  await kafka.run(
+    "org.apache.kafka.tools.ProducerPerformance",
+    [
+      ...["--topic", topic, "--num-records", String(records), "--record-size", String(VALUE_BYTES)],
+      ...["--throughput", "-1", "--bootstrap-server", bootstrap],
+    ],
+    { timeoutMs: TOOL_TIMEOUT_MS },
+  );
   const before = server.cpuSeconds();
   const output = await kafka.run(
     "org.apache.kafka.tools.ShareConsumerPerformance",
