@@ -69,7 +69,9 @@ export class InFlightRecords {
 
   /** The hole that is to be read next; undefined when none is left. */
   get firstHole(): number | undefined {
-    return this.holes !== undefined && this.holes.endOffset === this.endOffset ? this.holes.firstOffset : undefined;
+    const { holes } = this;
+    if (holes === undefined || holes.endOffset !== this.endOffset) return undefined;
+    return Math.max(holes.firstOffset, this.startOffset);
   }
 
   /** Records up to an offset have been acquired or passed over. */
@@ -179,10 +181,13 @@ export class InFlightRecords {
     const before = this.startOffset;
     let next = -1;
     let dropped = 0;
-    const hole = this.firstHole;
+    let hole = this.firstHole;
     for (const batch of this.batches) {
-      // A hole is to be read still: the start stops there.
-      if (hole !== undefined && batch.firstOffset > hole) break;
+      if (hole !== undefined) {
+        // A hole is to be read still: the start stops there.
+        if (batch.firstOffset > hole) break;
+        hole = Math.max(batch.lastOffset + 1, hole);
+      }
       const isOver = batch.visit((delivery, _first, last) => {
         // Before the start nobody gets anything any more; whoever holds it may still give it back.
         if (!delivery.isSettled && !(last < before && delivery.isAvailable)) return false;

@@ -130,6 +130,30 @@ describe("R192: a new leader", () => {
     expect(share.text).toBe("36:");
   });
 
+  test("gives nothing again that lies between two holes and is done with", () => {
+    const share = new HeldRecords(0, [
+      { firstOffset: 1, lastOffset: 1, deliveryState: ACKNOWLEDGED, deliveryCount: 2 },
+      { firstOffset: 3, lastOffset: 3, deliveryState: ACKNOWLEDGED, deliveryCount: 1 },
+    ]);
+    expect(share.acquire("a", fetched([0, 0]))).toEqual([[0, 0, 1]]);
+    expect(share.acknowledge("a", 0, 0, ACCEPT)).toBe(0);
+    expect(share.text).toBe("2:.k");
+    expect(share.held.nextFetchOffset).toBe(2);
+    expect(share.acquire("a", fetched([1, 3]))).toEqual([[2, 2, 1]]);
+    expect(share.acknowledge("a", 2, 2, ACCEPT)).toBe(0);
+    expect(share.text).toBe("4:");
+  });
+
+  test("begins behind all that is done with once the last hole is filled", () => {
+    const share = new HeldRecords(0, [
+      { firstOffset: 1, lastOffset: 2, deliveryState: ACKNOWLEDGED, deliveryCount: 1 },
+      { firstOffset: 3, lastOffset: 3, deliveryState: ACKNOWLEDGED, deliveryCount: 2 },
+    ]);
+    expect(share.acquire("a", fetched([0, 0]))).toEqual([[0, 0, 1]]);
+    expect(share.acknowledge("a", 0, 0, ACCEPT)).toBe(0);
+    expect(share.text).toBe("4:");
+  });
+
   test("passes over a hole that the log has no records for", () => {
     const share = new HeldRecords(0, [
       { firstOffset: 5, lastOffset: 9, deliveryState: ACKNOWLEDGED, deliveryCount: 1 },
