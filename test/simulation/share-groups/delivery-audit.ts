@@ -4,6 +4,9 @@
  * A record that a member was told is done with (accepted or rejected) is given to nobody any more: not in answer to a fetch that was
  * sent after that. It is accepted with confirmation once at most. Nothing is delivered more often than the limit says. At the end
  * nothing is left that nobody has seen. What happened to an acknowledgement without an answer nobody knows: it excuses both.
+ *
+ * As in Kafka, a leader that does not know yet that it was deposed may give what it holds to members (nothing it is told then is
+ * stored), and a word on a record that was delivered again since, and is done with, is answered as if it had been taken in.
  */
 import { Violation } from "../audit/violation.ts";
 
@@ -20,6 +23,16 @@ export interface Acquired {
   readonly firstOffset: number;
   readonly lastOffset: number;
   readonly deliveryCount: number;
+}
+
+/** A member was told that its word on a record was taken in. */
+export interface Settled {
+  readonly partition: number;
+  readonly offset: number;
+  readonly isAccepted: boolean;
+  /** Of the delivery the word is on. */
+  readonly deliveryCount: number;
+  readonly nowMs: number;
 }
 
 export class DeliveryAudit {
@@ -41,11 +54,12 @@ export class DeliveryAudit {
     partition: number,
     { firstOffset, lastOffset, deliveryCount }: Acquired,
     sentAtMs: number,
+    isFromLeader: boolean,
   ): void {
     for (let offset = firstOffset; offset <= lastOffset; offset++) {
       const told = this.of(partition, offset);
       const where = `${partition}@${offset}, given to ${member} by a fetch of ${sentAtMs.toFixed(1)} ms`;
-      if (told.doneAtMs !== undefined && told.doneAtMs < sentAtMs) {
+      if (isFromLeader && told.doneAtMs !== undefined && told.doneAtMs < sentAtMs) {
         throw new Violation("V4", `${where}, was done with at ${told.doneAtMs.toFixed(1)} ms`);
       }
       if (deliveryCount > this.limit || deliveryCount < 1) {
@@ -54,13 +68,14 @@ export class DeliveryAudit {
       if (told.deliveries > 0) this.again++;
       this.deliveries++;
       told.deliveries++;
-      told.highestCount = Math.max(told.highestCount, deliveryCount);
+      if (isFromLeader) told.highestCount = Math.max(told.highestCount, deliveryCount);
     }
   }
 
   /** The leader said that it has taken this in, and that it is stored. @throws Violation */
-  done(member: string, partition: number, offset: number, isAccepted: boolean, nowMs: number): void {
+  done(member: string, { partition, offset, isAccepted, deliveryCount, nowMs }: Settled): void {
     const told = this.of(partition, offset);
+    if (deliveryCount < told.highestCount) return;
     if (isAccepted && told.acceptedBy !== undefined) {
       throw new Violation("V4", `${partition}@${offset} is accepted by ${member} and by ${told.acceptedBy}`);
     }

@@ -29,6 +29,7 @@ interface Word {
   readonly partition: number;
   readonly offset: number;
   readonly type: number;
+  readonly deliveryCount: number;
 }
 
 /** With one leader. */
@@ -48,6 +49,8 @@ export interface QueueMemberOptions {
   readonly topic: string;
   readonly audit: DeliveryAudit;
   readonly nowMs: () => number;
+  /** The node that leads a partition, as the controller has it. */
+  readonly leaderOf: (partition: number) => number | undefined;
   /** Of a hundred records so many are accepted; the rest is given back, rejected or forgotten. */
   readonly accepts: number;
   /** Words go with the next fetch; otherwise by themselves. */
@@ -192,6 +195,7 @@ export class QueueMember {
       this.end(session);
       return;
     }
+    const { audit, leaderOf } = this.options;
     session.epoch++;
     session.partitions = new Set(partitions);
     for (const answer of responses.flatMap((topic) => topic.partitions)) {
@@ -200,10 +204,12 @@ export class QueueMember {
       if (acknowledgeErrorCode === ErrorCode.NONE) this.taken(own);
       if (answer.errorCode !== ErrorCode.NONE) this.client.cluster.refresh();
       for (const acquired of acquiredRecords) {
-        this.options.audit.acquired(this.memberId, partitionIndex, acquired, sentAtMs);
+        const isFromLeader = leaderOf(partitionIndex) === session.node;
+        audit.acquired(this.memberId, partitionIndex, acquired, sentAtMs, isFromLeader);
+        const { deliveryCount } = acquired;
         for (let offset = acquired.firstOffset; offset <= acquired.lastOffset; offset++) {
           const type = this.opinion();
-          if (type !== undefined) session.words.push({ partition: partitionIndex, offset, type });
+          if (type !== undefined) session.words.push({ partition: partitionIndex, offset, type, deliveryCount });
         }
       }
     }
@@ -235,8 +241,8 @@ export class QueueMember {
 
   private taken(words: readonly Word[]): void {
     const { audit, nowMs } = this.options;
-    for (const { partition, offset, type } of words) {
-      if (type !== RELEASE) audit.done(this.memberId, partition, offset, type === ACCEPT, nowMs());
+    for (const { type, ...word } of words) {
+      if (type !== RELEASE) audit.done(this.memberId, { ...word, isAccepted: type === ACCEPT, nowMs: nowMs() });
     }
   }
 

@@ -4,6 +4,8 @@
  *
  * Owns: the phases and their bounds. Leaves to DeliveryAudit what must hold of deliveries, to final-checks what must hold of logs.
  */
+
+import { InternalTopic } from "../../../broker/metadata/internal-topics.ts";
 import { ResourceType } from "../../../broker/metadata/metadata-image.ts";
 import { ErrorCode } from "../../../protocol/error-codes.ts";
 import { IncrementalAlterConfigs } from "../../../protocol/messages/configs.ts";
@@ -75,7 +77,7 @@ class Run {
       ...(options.log === undefined ? {} : { log: options.log }),
     });
     options.prepare?.(this.cluster);
-    this.auditor = new Auditor(this.cluster);
+    this.auditor = new Auditor(this.cluster, new Set([InternalTopic.CONSUMER_OFFSETS]));
     this.audit = new DeliveryAudit(plan.deliveryLimit);
     simulation.scheduler.always(() => {
       if (simulation.scheduler.eventCount > MAX_EVENTS) throw new Violation("V9", `more than ${MAX_EVENTS} events`);
@@ -144,6 +146,7 @@ class Run {
     environment.clock.after(joinsAtMs, () => {
       const member = new QueueMember(new PatientClient(environment, [QUEUE_TOPIC]), {
         ...{ groupId: QUEUE_GROUP, topic: QUEUE_TOPIC, audit, accepts, withFetches, nowMs: () => scheduler.nowMs },
+        leaderOf: (partition) => this.leaderOf(partition),
       });
       this.members.push(member);
       member.run(() => this.membersStop).catch((error: unknown) => cluster.failures.push(error as Error));
@@ -153,6 +156,13 @@ class Run {
         member.die();
       });
     });
+  }
+
+  private leaderOf(partition: number): number | undefined {
+    for (const { topic, index, image } of this.auditor.partitions.values()) {
+      if (topic === QUEUE_TOPIC && index === partition) return image?.leader;
+    }
+    return undefined;
   }
 
   /** V9: everything that was written is done with. */
