@@ -4,7 +4,7 @@ import { runGroupsSeed } from "./group-seed.ts";
 
 const PATIENCE_MS = 180_000;
 const SHORT_MS = 12_000;
-/** Each is found by every third seed or so; others, as R153, take more of them than a test should run. */
+/** Each is found by every third seed or so, and by the first that is tried, as they are drawn today; others, as R153, take more of them than a test should run. */
 const MOST_SEEDS = 12;
 
 it.each(["1", "3", "12"])(
@@ -17,11 +17,15 @@ it.each(["1", "3", "12"])(
   PATIENCE_MS,
 );
 
-it.each(["R145", "R147", "R152"])(
+it.each([
+  ["R145", 1],
+  ["R147", 9],
+  ["R152", 5],
+])(
   "%s put back is found by one of a few seeds",
-  async (bug) => {
+  async (bug, first) => {
     let found: string | undefined;
-    for (let seed = 1; seed <= MOST_SEEDS && found === undefined; seed++) {
+    for (let seed = first; seed < first + MOST_SEEDS && found === undefined; seed++) {
       ({ failure: found } = await runGroupsSeed(String(seed), { bug }));
     }
     expect(found).toMatch(/^V(9|11|21):/);
