@@ -12,7 +12,7 @@ import type { Auditor } from "../audit/auditor.ts";
 import type { Admin } from "../clients/admin.ts";
 import type { EventOwner } from "../event-heap.ts";
 import type { SeededRandom } from "../seeded-random.ts";
-import type { SimulatedCluster } from "../world/simulated-cluster.ts";
+import { nodeName, type SimulatedCluster } from "../world/simulated-cluster.ts";
 
 export type TransactionFault = { readonly atMs: number } & (
   | { readonly kind: "move-coordinator"; readonly topic: string; readonly partition: number; readonly place: number }
@@ -26,13 +26,27 @@ export type TransactionFault = { readonly atMs: number } & (
     }
   /** A coordinator is killed as soon as it is ending a transaction. */
   | { readonly kind: "kill-ending"; readonly downMs: number }
+  /** A coordinator is cut off one of the others, and killed before anybody has noticed. */
+  | {
+      readonly kind: "cut-and-kill";
+      readonly partition: number;
+      readonly other: number;
+      readonly afterMs: number;
+      readonly downMs: number;
+    }
 );
 
-export const TRANSACTION_FAULT_KINDS = ["move-coordinator", "grow", "disk-error", "kill-ending"] as const;
+export const TRANSACTION_FAULT_KINDS = [
+  "move-coordinator",
+  "grow",
+  "disk-error",
+  "kill-ending",
+  "cut-and-kill",
+] as const;
 type Kind = (typeof TRANSACTION_FAULT_KINDS)[number];
 
 const PER_MINUTE: Readonly<Record<Kind, number>> = {
-  ...{ "move-coordinator": 8, grow: 3, "disk-error": 3, "kill-ending": 8 },
+  ...{ "move-coordinator": 8, grow: 3, "disk-error": 3, "kill-ending": 8, "cut-and-kill": 6 },
 };
 const KIND_IS_ON = 0.5;
 const QUIET_START_MS = 3000;
@@ -70,6 +84,11 @@ function drawFault(kind: Kind, random: SeededRandom, nodes: number): object {
     }
     case "grow":
       return { kind, topic: random.below(3) };
+    case "cut-and-kill":
+      return {
+        ...{ kind, partition: random.below(2), other: random.between(1, nodes) },
+        ...{ afterMs: random.pick([50, 200, 500]), downMs: random.pick([500, 3000]) },
+      };
     case "kill-ending":
       return { kind, downMs: random.pick([50, 500, 2000, 5000]) };
     case "disk-error":
@@ -127,6 +146,8 @@ export class TransactionFaults {
         return this.move(fault.topic, fault.partition, fault.place);
       case "grow":
         return this.grow(this.topics[fault.topic] ?? "");
+      case "cut-and-kill":
+        return this.cutAndKill(fault);
       case "kill-ending":
         this.killEnding(fault.downMs, LOOKS);
         return true;
@@ -184,7 +205,31 @@ export class TransactionFaults {
       if (looks > 0) this.after(LOOK_EVERY_MS, () => this.killEnding(downMs, looks - 1));
       return;
     }
-    cluster.kill(id);
+    this.kill(id, downMs);
+  }
+
+  private cutAndKill({
+    partition,
+    other,
+    afterMs,
+    downMs,
+  }: Extract<TransactionFault, { kind: "cut-and-kill" }>): boolean {
+    const { cluster } = this;
+    const leader =
+      cluster.running.image.topics.get(InternalTopic.TRANSACTION_STATE)?.partitions[partition]?.leader ?? -1;
+    if (leader < 0 || leader === other) return false;
+    const [from, to] = [nodeName(leader), nodeName(other)];
+    cluster.cut(from, to);
+    this.after(afterMs, () => {
+      if (!this.healing && cluster.node(leader).present !== undefined) this.kill(leader, downMs);
+      cluster.network.links.heal(from, to);
+      cluster.network.links.heal(to, from);
+    });
+    return true;
+  }
+
+  private kill(id: number, downMs: number): void {
+    this.cluster.kill(id);
     this.auditor.wasKilled(id);
     this.count("coordinator killed");
     this.after(downMs, () => this.start(id));
