@@ -104,8 +104,11 @@ export function removeSegmentsFrom(state: LogState, index: number): void {
   }
 }
 
+/** Whether a segment ends with what the next one takes the place of, or with a part of it. */
 function reaches(segment: Segment, next: Segment): boolean {
-  return (segment.lastBatch()?.lastOffset ?? -1) >= next.baseOffset;
+  const last = segment.lastBatch();
+  if (last === undefined) return segment.sizeBytes > 0;
+  return last.lastOffset >= next.baseOffset || last.position + last.sizeBytes < segment.sizeBytes;
 }
 
 /** Finds the recovery point with the help of the indexes; the start of the segment when they cannot be believed. */

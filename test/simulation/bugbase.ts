@@ -49,4 +49,8 @@ export const BUGBASE: readonly FormerFailure[] = [
     ...{ seed: "100070", invariant: "V9" },
     what: "the client tried for ever a batch that the power took, for the leader had taken a later one as a producer's first",
   },
+  {
+    ...{ seed: "110001", invariant: "V14" },
+    what: "half a batch that recovery had cut came back at the end of a segment that was not looked at again",
+  },
 ];

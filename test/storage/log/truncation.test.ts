@@ -177,6 +177,23 @@ describe("truncation", () => {
     await last.close();
   });
 
+  it("R231: half a batch that comes back at the end of a segment before the recovery point is cut again", async () => {
+    const disk = new SimulatedDisk({ random: new SeededRandom(1) });
+    const around = surroundings({ disk });
+    const log = await openLog(around);
+    for (let i = 0; i < 5; i++) follow(log, i, 1);
+    log.truncateTo(4);
+    follow(log, 4, 3);
+    const whole = log.segments[0]?.sizeBytes as number;
+    await log.flush();
+    log.abandon();
+    disk.open(`${LOG_PATH}/00000000000000000000.log`, { create: false }).append([Buffer.alloc(20, 1)]);
+    const again = await openLog(around, { cleanShutdown: false, recoveryPoint: 5 });
+    expect(again.segments.map(({ sizeBytes }) => sizeBytes).slice(0, 2)).toEqual([whole, log.segments[1]?.sizeBytes]);
+    expect((await readAll(again)).map(({ leaderEpoch }) => leaderEpoch)).toEqual([1, 1, 1, 1, 3]);
+    await again.close();
+  });
+
   it("R231: what was cut gives way to what took its place and is on the device", async () => {
     const disk = new SimulatedDisk({ random: new SeededRandom(1) });
     const around = surroundings({ disk });
