@@ -12,6 +12,8 @@ import type { SegmentList } from "./segment-list.ts";
 
 /** Index entries from the end to where the walk begins: as many batches, or as many times index.interval.bytes of small ones. */
 const ENTRIES_BACK = 16;
+/** A log may have many short segments: each truncation begins another. */
+const SEGMENTS_BACK = 16;
 /** More than so many of the largest batches: the index has lost entries, and a walk would take long. */
 const MAX_WALK_BYTES = 32 * 1024 * 1024;
 
@@ -38,14 +40,17 @@ export function recallBatches(state: ProducerState, segments: SegmentList): void
   for (const [producerId, batches] of found) state.recall(producerId, batches);
 }
 
-/** Where to walk from, in order: within the segment that ends at the offset, and in the one before it when that is short. */
+/** Where to walk from, in order: within the segment that ends at the offset, and in those before it while they are short. */
 function startsOf(segments: SegmentList, endOffset: number): { segment: Segment; position: number }[] {
   const starts: { segment: Segment; position: number }[] = [];
   const index = segments.floorIndex(endOffset - 1);
-  for (let at = index; at >= 0 && at > index - 2; at--) {
+  let leftBytes = MAX_WALK_BYTES;
+  for (let at = index; at >= 0 && at > index - SEGMENTS_BACK; at--) {
     const segment = segments.at(at) as Segment;
     const position = segment.sizeBytes === 0 ? undefined : segment.tailStart(ENTRIES_BACK);
-    if (position === undefined || segment.sizeBytes - position > MAX_WALK_BYTES) break;
+    if (position === undefined) break;
+    leftBytes -= segment.sizeBytes - position;
+    if (leftBytes < 0) break;
     starts.unshift({ segment, position });
     if (position > 0) break;
   }

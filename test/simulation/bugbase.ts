@@ -53,4 +53,8 @@ export const BUGBASE: readonly FormerFailure[] = [
     ...{ seed: "110001", invariant: "V14" },
     what: "half a batch that recovery had cut came back at the end of a segment that was not looked at again",
   },
+  {
+    ...{ seed: "50037", invariant: "V2" },
+    what: "a producer's last batches lay in more short segments than were looked at, and a retry was refused after a restart",
+  },
 ];

@@ -137,6 +137,17 @@ describe("idempotence", () => {
     await again.close();
   });
 
+  it("R99: nor is the window lost over many short segments", async () => {
+    const around = surroundings();
+    const config = { segmentBytes: 160 };
+    const log = await openLog(around, { config });
+    for (let i = 0; i < 8; i++) sent(log, 1, 0, i);
+    expect(log.segments.length).toBeGreaterThan(6);
+    const again = await reopenAfterClose(around, log, { config });
+    for (let i = 3; i < 8; i++) expect(sent(again, 1, 0, i)).toMatchObject({ baseOffset: i, duplicate: true });
+    await again.close();
+  });
+
   it("R100: a follower takes gaps and unknown producers", async () => {
     const log = await openLog(surroundings());
     for (const [offset, sequence] of [
