@@ -23,6 +23,8 @@ const MIN_INTERVAL_MS = 100;
 const MAX_INTERVAL_MS = 3_600_000;
 /** Of an attribute that is matched by trying. */
 const MAX_BACKTRACKED_LENGTH = 40;
+/** To match it: four repetitions, and some choices. */
+const MAX_BACKTRACKED_WAYS = 10_000_000;
 
 /** What a subscription may look at in a client. */
 const SELECTORS = [
@@ -70,13 +72,47 @@ export function parseMatch(patterns: readonly string[]): Map<string, ClientPatte
   return parsed;
 }
 
-/** In linear time where the expression allows that; with lookarounds and the like only of texts too short to be a trap. */
+/**
+ * In linear time where the expression allows that; with lookarounds and the like by trying, where that cannot take long.
+ * Differs from Kafka: a pattern of a client-metrics `match` that cannot be matched in linear time (lookarounds, back references) and
+ * repeats repetitions or choices, or has more than four repetitions, is answered INVALID_CONFIG; Kafka may then match for ever.
+ */
 function patternOf(regex: string): ClientPattern {
   try {
     return new TopicPattern(regex);
   } catch (error) {
     if (!(error instanceof RegexSyntaxError)) throw error;
+    if (takesLong(regex)) throw new SyntaxError("matching it may take for ever");
     const whole = new RegExp(`^(?:${regex})$`, "s");
     return { matches: (text) => text.length <= MAX_BACKTRACKED_LENGTH && whole.test(text) };
   }
+}
+
+/** An escape, a class, the start of a group, its end, what repeats something, a choice. */
+const BACKTRACKING_SYNTAX =
+  /\\.|\[\^?(?:\\.|[^\]\\])*\]|(?<open>\((?:\?(?:<?[=!]|[^)]))?)|(?<close>\))|(?<repeats>[*+?]|\{\d*,?\d*\})[?+]?|(?<choice>\|)/gs;
+
+/** Whether trying all ways to match takes long: more than a power of the text's length, or a high one. */
+function takesLong(regex: string): boolean {
+  /** For each group that is open: how many ways there are from one place on, of its last sequence and all before it. */
+  const open: { ways: number; choices: number }[] = [{ ways: 1, choices: 1 }];
+  let closed = { ways: 1, end: -1 };
+  for (const { groups = {}, index, 0: text } of `${regex})`.matchAll(BACKTRACKING_SYNTAX)) {
+    const group = open.at(-1);
+    if (group === undefined) return true;
+    const { open: opens, close: closes, repeats, choice } = groups;
+    if (opens !== undefined) open.push({ ways: 1, choices: 1 });
+    else if (choice !== undefined) group.choices++;
+    else if (repeats === "?") group.ways *= 2;
+    else if (repeats !== undefined) {
+      if (closed.end === index && closed.ways > 1) return true;
+      group.ways *= MAX_BACKTRACKED_LENGTH;
+    } else if (closes !== undefined) {
+      open.pop();
+      closed = { ways: group.ways * group.choices, end: index + text.length };
+      const around = open.at(-1) ?? group;
+      around.ways *= closed.ways;
+    }
+  }
+  return closed.ways > MAX_BACKTRACKED_WAYS;
 }

@@ -1,6 +1,7 @@
 /** Client metrics (KIP-714): who is asked for what, what is refused, who is forgotten. */
 import { gzipSync } from "node:zlib";
 import { beforeEach, describe, expect, it } from "vitest";
+import { parseMatch } from "../../../broker/config/client-metrics-configs.ts";
 import { type MetadataImage, ResourceType } from "../../../broker/metadata/metadata-image.ts";
 import { ConnectedClient } from "../../../broker/network/connected-client.ts";
 import { ClientTelemetry, type ClientTelemetryPush, type Push } from "../../../broker/telemetry/client-telemetry.ts";
@@ -112,8 +113,32 @@ describe("what a client is asked for", () => {
   });
 
   it("a pattern that would take for ever is not tried on a long name", () => {
-    subscribed({ a: { metrics: "*", match: "client_id=(?=a)(a+)+b" } });
+    subscribed({ a: { metrics: "*", match: "client_id=(?=a)a+a+a+b" } });
     expect(asked(telemetry(), ID, client(connection, "a".repeat(5000))).metrics).toEqual([]);
+  });
+
+  it.each([
+    ["(?=a)(a+)+b", false],
+    ["(?=a)(?:(?:a+))*b", false],
+    ["(?=a)((a|a)b?)*c", false],
+    ["(?=a)[^](a+)+b", false],
+    ["(?=a)[^\\]](a+){2,}b", false],
+    [`(?=a)${"(a|a)".repeat(39)}b`, false],
+    [`(?=a)${"a*".repeat(12)}b`, false],
+    [`(?=a)${"a?".repeat(30)}b`, false],
+    ["(?=a)a*a*a*a*b", true],
+    ["(?!prod|test|stage).*-(?:blue|green)(?:-v\\d+)?", true],
+    ["(?=a)[(+)+]\\(a\\)+(?:ab)+", true],
+    ["(\\w+)-\\1", true],
+  ])("matching by trying takes no name long: %s", (regex, isTried) => {
+    const match = `client_id=${regex}`;
+    if (isTried)
+      expect(
+        parseMatch([match])
+          .get("client_id")
+          ?.matches(`${"a".repeat(39)}!`),
+      ).toBe(false);
+    else expect(() => parseMatch([match])).toThrow("Illegal client matching pattern");
   });
 
   it("changes with the subscriptions, at once", () => {
