@@ -13,10 +13,10 @@ import { HeartbeatStatus, TopicProblem } from "./topic-problem.ts";
 type Counts = Map<string, number>;
 
 /**
- * Looks at one subtopology while counts are found: a chain of topologies, each written by the next, takes as many as the square of its
- * length. None that anybody runs comes near.
+ * Topics that are looked at while counts are found: a chain of subtopologies, each written by the next, takes the square of its
+ * length, times the topics of each. None that anybody runs comes near.
  */
-const MAX_LOOKS = 100_000;
+const MAX_LOOKS = 300_000;
 
 export class PartitionCounts {
   private readonly topology: StreamsTopology;
@@ -77,9 +77,10 @@ export class PartitionCounts {
     let looks = 0;
     let waiting = this.topology.subtopologies.filter(({ repartitionSinkTopics }) => repartitionSinkTopics.length > 0);
     while (waiting.length > 0) {
-      looks += waiting.length;
-      const left = waiting.filter((subtopology) => !this.decideSinks(subtopology, counts));
-      if (left.length === waiting.length || looks > MAX_LOOKS) {
+      for (const subtopology of waiting) looks += topicCount(subtopology);
+      const left =
+        looks > MAX_LOOKS ? waiting : waiting.filter((subtopology) => !this.decideSinks(subtopology, counts));
+      if (left.length === waiting.length) {
         throw invalid(
           "Failed to compute number of partitions for all repartition topics. There may be loops in the topology that cannot be resolved.",
         );
@@ -136,6 +137,10 @@ export class PartitionCounts {
     this.fixedCounts ??= [...new Set([...this.fixed].map((topic) => this.of(topic)))];
     return same(this.fixedCounts, own);
   }
+}
+
+function topicCount({ sourceTopics, repartitionSourceTopics, repartitionSinkTopics }: Subtopology): number {
+  return sourceTopics.length + repartitionSourceTopics.length + repartitionSinkTopics.length;
 }
 
 /** @param told the topics that are named when they do not agree. */
