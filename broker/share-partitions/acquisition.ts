@@ -46,7 +46,9 @@ export function acquire(held: InFlightRecords, request: Acquisition): AcquiredRe
   acquiring.run();
   const { acquired } = acquiring;
   const last = acquired[acquired.length - 1];
+  // Of a read that gave nothing all is held or done with: a hole in it has no records (any more).
   if (last !== undefined) held.passHoles(last.lastOffset + 1);
+  else if (held.firstHole !== undefined && held.firstHole >= request.fetchOffset) held.passHoles(limit.lastOffset + 1);
   return acquired;
 }
 

@@ -78,8 +78,9 @@ export class InFlightRecords {
   passHoles(nextOffset: number): void {
     const { holes } = this;
     if (holes === undefined) return;
-    if (holes.endOffset === this.endOffset && nextOffset <= holes.endOffset) holes.firstOffset = nextOffset;
-    else this.holes = undefined;
+    if (holes.endOffset !== this.endOffset || nextOffset > holes.endOffset) this.holes = undefined;
+    // Records before a hole may be given again.
+    else holes.firstOffset = Math.max(holes.firstOffset, nextOffset);
   }
 
   /** Something may be available that lies before the end. */

@@ -129,9 +129,13 @@ export class SharePartition {
         initialOffset(partition, autoOffsetReset, this.options.clock).then(
           (offset) => {
             if (this.failure !== undefined) return;
-            if (offset !== undefined) this.begin(state, offset);
+            if (offset !== undefined) {
+              this.begin(state, offset);
+              return;
+            }
             // A new leader does not know yet what is committed: asked again when it does.
-            else this.status = "new";
+            this.status = "new";
+            this.becomeIdle();
           },
           (error: unknown) =>
             this.end(error instanceof KafkaError ? error : new KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR)),
@@ -146,6 +150,7 @@ export class SharePartition {
     this.held = restoredRecords(startOffset, stateBatches);
     this.status = "active";
     this.changed();
+    this.becomeIdle();
   }
 
   /** Gives a member what is available of a read. @param aborted of the same read; null where the group reads everything. */

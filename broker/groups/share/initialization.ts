@@ -96,13 +96,9 @@ function begunBy(known: SharePartitions, { nowMs, initializeRetryIntervalMs }: S
 }
 
 /** What the keeper of state said. @param done and failed: topics of one effect. */
-export function decideInitialized(
-  group: Group | undefined,
-  done: KeptTopics,
-  failed: KeptTopics,
-): GroupDecision<never> {
-  if (group?.type !== "share") return {};
+export function decideInitialized(group: Group | undefined, done: KeptTopics, failed: KeptTopics): GroupDecision<true> {
+  if (group?.type !== "share") return { response: true };
   const draft = new RecordDraft<ShareGroup>(group, group);
   draft.step(partitionsKept(group, initialized(group.sharePartitions, done, failed)));
-  return draft.decide();
+  return draft.decide(true);
 }

@@ -33,7 +33,7 @@ export interface ShareGroupStateOptions {
   readonly image: () => MetadataImage;
 }
 
-type Coordinator = Pick<GroupCoordinator, "write" | "change">;
+type Coordinator = Pick<GroupCoordinator, "write">;
 
 /** The group as a whole is refused. */
 export interface Refused {
@@ -82,10 +82,16 @@ export class ShareGroupState {
       const [done, failed] = [true, false].map((wanted) =>
         topicsOf(partitions.filter((_, index) => (results[index]?.errorCode === ErrorCode.NONE) === wanted)),
       ) as [KeptTopics, KeptTopics];
-      if (results.length > 0) {
-        this.coordinator.change(groupId, (machine) => decideInitialized(machine.groups.get(groupId), done, failed));
+      if (results.length === 0) {
+        answer.complete(results);
+        return;
       }
-      answer.complete(results);
+      const reply = new Reply<true | Refused>(refused);
+      this.coordinator.write(groupId, reply, (machine) => decideInitialized(machine.groups.get(groupId), done, failed));
+      // What is not noted would be begun anew, elsewhere than whoever set it was told.
+      whenDone(reply.later, (noted) => {
+        answer.complete(noted === true ? results : results.map((it) => (it.errorCode === ErrorCode.NONE ? noted : it)));
+      });
     });
     return answer;
   }

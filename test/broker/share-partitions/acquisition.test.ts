@@ -163,6 +163,28 @@ describe("R192: a new leader", () => {
     expect(share.acknowledge("a", 10, 14, ACCEPT)).toBe(0);
     expect(share.text).toBe("15:");
   });
+
+  test("passes over such a hole also where all that was read behind it is done with", () => {
+    const share = new HeldRecords(0, [
+      { firstOffset: 5, lastOffset: 9, deliveryState: ACKNOWLEDGED, deliveryCount: 1 },
+      { firstOffset: 12, lastOffset: 14, deliveryState: ACKNOWLEDGED, deliveryCount: 1 },
+    ]);
+    expect(share.acquire("a", fetched([5, 9]))).toEqual([]);
+    expect(share.held.nextFetchOffset).toBe(10);
+    expect(share.acquire("a", fetched([12, 14]))).toEqual([]);
+    expect(share.held.nextFetchOffset).toBe(15);
+  });
+
+  test("takes more records as one, or more deliveries, than there can be for none", () => {
+    const share = new HeldRecords(0, [
+      { firstOffset: 0, lastOffset: Number.MAX_SAFE_INTEGER - 1, deliveryState: AVAILABLE, deliveryCount: 1 },
+    ]);
+    expect(share.acquire("a", fetched([0, 4]))).toEqual([[0, 4, 1]]);
+    const often = new HeldRecords(0, [
+      { firstOffset: 0, lastOffset: 0, deliveryState: AVAILABLE, deliveryCount: 0x7fff },
+    ]);
+    expect(often.acquire("a", fetched([0, 0]))).toEqual([[0, 0, 0x7fff]]);
+  });
 });
 
 describe("R194: records that are gone", () => {

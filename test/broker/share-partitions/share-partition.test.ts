@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { ConnectedClient } from "../../../broker/network/connected-client.ts";
 import { AcknowledgeType } from "../../../broker/share-partitions/acknowledgement.ts";
 import { ErrorCode } from "../../../protocol/error-codes.ts";
-import { ShareWorld } from "./share-world.ts";
+import { GROUP, ShareWorld } from "./share-world.ts";
 
 const { ACCEPT, GAP, RELEASE } = AcknowledgeType;
 const [ACKNOWLEDGED, AVAILABLE] = [2, 0];
@@ -182,6 +183,22 @@ describe("a share partition", () => {
     // Each fetch passes over no more than may be under way.
     for (let i = 0; i < 10 && !isOf(pieces, 301); i++) pieces = await world.fetch("a");
     expect(isOf(pieces, 301)).toBe(true);
+  });
+
+  test("R186: a share partition whose last reader goes while its state is being read is not kept", async () => {
+    await using world = new ShareWorld();
+    await world.initialize();
+    await world.keeperIsAway(true);
+    const share = world.share();
+    expect(share.isReady()).toBe(false);
+    const { sessions } = world.fixed.broker.sharePartitions;
+    const client = new ConnectedClient("PLAINTEXT", { host: "127.0.0.1", port: 1 }, true);
+    sessions.open(GROUP, "a", [share.key], client);
+    client.close();
+    await world.keeperIsAway(false);
+    await world.pass(2000);
+    expect(share.failure?.code).toBe(ErrorCode.NOT_LEADER_OR_FOLLOWER);
+    expect(world.fixed.broker.sharePartitions.find(GROUP, share.key)).toBeUndefined();
   });
 
   test("R195: a group that reads everything gets what is aborted too", async () => {

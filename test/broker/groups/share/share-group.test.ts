@@ -319,6 +319,23 @@ describe("R181: offsets of share groups", () => {
     expect(machine?.stateOf({ groupId: "g", topicId: T1.id, partition: 1 })?.startOffset).toBe(-1);
   });
 
+  test("are told as set once the group's log says so, and are kept by the next coordinator", async () => {
+    world.shareLog.autoCommit = false;
+    const asked = world.askToAlterOffsets("t1", { 0: 5 });
+    world.log.autoCommit = false;
+    world.shareLog.commit();
+    world.shareLog.autoCommit = true;
+    expect(asked.answer).toBeUndefined();
+    world.log.commit();
+    expect(asked.answer?.responses[0]?.partitions[0]?.errorCode).toBe(0);
+    world.log.autoCommit = true;
+    await world.failOver();
+    world.joinShare("a", "t1");
+    world.settleMembers("a");
+    const machine = world.shareState.shard(0)?.machine;
+    expect(machine?.stateOf({ groupId: "g", topicId: T1.id, partition: 0 })?.startOffset).toBe(5);
+  });
+
   test("are deleted by topic; a topic without any is told so", () => {
     world.joinShare("a", "t1");
     world.beat("a", -1);

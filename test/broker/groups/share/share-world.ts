@@ -74,11 +74,15 @@ export class ShareWorld extends GroupWorld {
   }
 
   alterOffsets(topicName: string, startOffsets: Record<number, number>, groupId = "g") {
+    return this.askToAlterOffsets(topicName, startOffsets, groupId).answer;
+  }
+
+  askToAlterOffsets(topicName: string, startOffsets: Record<number, number>, groupId = "g") {
     const partitions = Object.entries(startOffsets).map(([partitionIndex, startOffset]) => {
       return { partitionIndex: Number(partitionIndex), startOffset };
     });
     const request = { groupId, topics: [{ topicName, partitions }] };
-    return this.send(AlterShareGroupOffsets, handleAlterShareGroupOffsets, 0, request).answer;
+    return this.send(AlterShareGroupOffsets, handleAlterShareGroupOffsets, 0, request);
   }
 
   deleteShareOffsets(topicNames: readonly string[], groupId = "g") {
