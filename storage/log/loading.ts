@@ -5,6 +5,7 @@
  * nothing is scanned but the last few batches of the last segment. Leaves to SegmentedLog: everything from then on.
  */
 import { formatEpochs, readEpochCheckpoint } from "./epoch-checkpoint.ts";
+import { rewriteAfterFailedSync } from "./failed-sync.ts";
 import { HeaderScan } from "./header-scan.ts";
 import { finishInterrupted, snapshotOffsets } from "./interrupted-swap.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
@@ -19,6 +20,7 @@ import { repairTransactionIndexes } from "./transaction-index-repair.ts";
 /** @throws DiskError; KafkaError UNSUPPORTED_FOR_MESSAGE_FORMAT for a log of before Kafka 0.11. */
 export async function loadLog(state: LogState, options: OpenLogOptions): Promise<void> {
   const names = finishInterrupted(state.directory);
+  await rewriteAfterFailedSync(state.directory, names, options.recoveryPoint);
   loadSegments(state, names);
   loadEpochs(state);
   const checkpointStart = options.logStartOffset;

@@ -7,6 +7,7 @@
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { KafkaError } from "../../protocol/kafka-error.ts";
+import { markFailedSync } from "./failed-sync.ts";
 import type { LogState } from "./log-state.ts";
 import type { Segment } from "./segment.ts";
 
@@ -131,7 +132,10 @@ export class LogFlush {
       if (!this.stopped) await state.directory.syncNames();
       await state.epochCheckpoint.saved();
     } catch (error) {
-      if (!this.stopped) this.failed(error);
+      if (!this.stopped) {
+        markFailedSync(state.directory);
+        this.failed(error);
+      }
       throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, undefined, { cause: error });
     }
     if (this.stopped) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR);

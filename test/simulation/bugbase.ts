@@ -57,4 +57,12 @@ export const BUGBASE: readonly FormerFailure[] = [
     ...{ seed: "50037", invariant: "V2" },
     what: "a producer's last batches lay in more short segments than were looked at, and a retry was refused after a restart",
   },
+  {
+    ...{ seed: "120421", invariant: "V3" },
+    what: "what a failed sync left out was trusted after a restart, and the next power cut took it",
+  },
+  {
+    ...{ seed: "120638", invariant: "V3" },
+    what: "the simulated disk gave a file of a directory that was moved to the one that had its name since",
+  },
 ];

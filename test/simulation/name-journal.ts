@@ -21,8 +21,11 @@ export class NameJournal<F extends object> {
   private base = new FileTree<F>();
   private changes: Change<F>[] = [];
 
-  /** Makes the change now. @throws what the change throws; then nothing happened. */
-  change<T>(directories: readonly string[], apply: (tree: FileTree<F>) => T): T {
+  /**
+   * Makes the change now. @throws what the change throws; then nothing happened.
+   * @param whole what is moved or removed with all that is in it: what happened in there, under the name it had, comes before
+   */
+  change<T>(directories: readonly string[], apply: (tree: FileTree<F>) => T, whole?: string): T {
     const parents: TreeDirectory<F>[] = [];
     const restsOn: TreeDirectory<F>[] = [];
     for (const path of directories) {
@@ -31,6 +34,7 @@ export class NameJournal<F extends object> {
       if (parent !== undefined) parents.push(parent);
       restsOn.push(...line);
     }
+    if (whole !== undefined) restsOn.push(...this.lineOf(whole));
     const result = apply(this.tree);
     this.changes.push({ parents, restsOn, apply: (tree) => void apply(tree as FileTree<F>), durable: false });
     return result;

@@ -95,6 +95,22 @@ describe("a power cut", () => {
     expect([...seen].sort()).toEqual(["ckpt,ckpt.tmp: old", "ckpt: new", "ckpt: old"]);
   });
 
+  test("what was made in a directory does not come back in another that has its name since", async () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const disk = newDisk(`names ${seed}`);
+      disk.makeDirectory("/data/log");
+      disk.open("/data/log/0", { create: true });
+      disk.rename("/data/log", "/data/aside");
+      disk.makeDirectory("/data/log");
+      const file = disk.open("/data/log/0", { create: true });
+      file.append([Buffer.from("new")]);
+      await file.sync();
+      for (const path of ["/data/log", "/data", "/"]) await disk.syncDirectory(path);
+      disk.crash({ powerLoss: true });
+      expect(disk.readFile("/data/log/0").toString()).toBe("new");
+    }
+  });
+
   test("does not lose a rename whose directory was synced, nor bring back what was removed before", async () => {
     for (let seed = 0; seed < 30; seed++) {
       const disk = newDisk(`durable ${seed}`);

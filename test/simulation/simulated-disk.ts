@@ -170,7 +170,7 @@ export class SimulatedDisk implements Disk {
 
   rename(from: string, to: string): void {
     this.begin("rename", from);
-    this.names.change([parentOf(from), parentOf(to)], (tree) => tree.rename(from, to));
+    this.names.change([parentOf(from), parentOf(to)], (tree) => tree.rename(from, to), from);
   }
 
   remove(path: string): void {
@@ -181,7 +181,7 @@ export class SimulatedDisk implements Disk {
   async removeTree(path: string): Promise<void> {
     await this.complete("remove", path, () => {
       this.begin("remove", path);
-      this.names.change([parentOf(path)], (tree) => tree.removeTree(path));
+      this.names.change([parentOf(path)], (tree) => tree.removeTree(path), path);
     });
   }
 

@@ -96,6 +96,28 @@ describe("a disk that fails", () => {
     await again.close();
   });
 
+  it("R81: what such a sync left out is written again when the log is opened, and a power cut does not take it", async () => {
+    const around = simulated();
+    const { log } = await watched(around, { segmentBytes: 100 });
+    append(log, batchOf(["a"]));
+    await log.flush();
+    for (const path of [LOG_PATH, "/data", "/"]) await around.disk.syncDirectory(path);
+    for (const value of ["b", "c"]) append(log, batchOf([value]));
+    around.disk.faults.add({ ...fault("sync", "io", /\.log$/), times: 1 });
+    expect(await codeOf(() => log.flush())).toBe(KAFKA_STORAGE_ERROR);
+    log.abandon();
+    const opened = await openLog(around, { cleanShutdown: false, recoveryPoint: 1 });
+    append(opened, batchOf(["d"]));
+    await opened.flush();
+    const { recoveryPoint } = opened;
+    expect(around.disk.list(LOG_PATH).map(({ name }) => name)).not.toContain("sync-failed");
+    opened.abandon();
+    around.disk.crash({ powerLoss: true, unsynced: "dropped", names: "dropped" });
+    const again = await openLog(around, { cleanShutdown: false, recoveryPoint });
+    expect(await valuesOf(again)).toEqual(["a@0", "b@1", "c@2", "d@3"]);
+    await again.close();
+  });
+
   it.each([
     ["append", /\.log$/],
     ["append", /\.index$/],
