@@ -46,14 +46,14 @@ function refused(groupId: string, errorCode: ErrorCode): Later<ToldGroup> {
 
 function describe({ groupId, topics }: AskedGroup, context: RequestContext): Later<ToldGroup> {
   const { groups, image } = context.broker;
-  const asked = new Map<string, readonly number[]>();
+  const asked = new Map<string, Set<number>>();
   const unknown: ToldTopic[] = [];
   if (topics === null) {
     try {
       const group = groups.machineOf(groupId).groups.committed(groupId);
       const initialized = group?.type === "share" ? group.sharePartitions.initialized : [];
       for (const [topicId, { partitions }] of initialized) {
-        if (image.topicsById.has(topicId)) asked.set(topicId, partitions);
+        if (image.topicsById.has(topicId)) asked.set(topicId, new Set(partitions));
       }
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error;
@@ -63,7 +63,11 @@ function describe({ groupId, topics }: AskedGroup, context: RequestContext): Lat
   for (const { topicName, partitions } of topics ?? []) {
     const topic = image.topics.get(topicName);
     if (topic === undefined) unknown.push({ topicName, topicId: ZERO_UUID, partitions: partitions.map(notThere) });
-    else asked.set(topic.id, [...new Set([...(asked.get(topic.id) ?? []), ...partitions])]);
+    else {
+      const named = asked.get(topic.id) ?? new Set();
+      asked.set(topic.id, named);
+      for (const partition of partitions) named.add(partition);
+    }
   }
   const answer = new Later<ToldGroup>();
   groups.shareState.tell(groupId, asked).onComplete((states) => {

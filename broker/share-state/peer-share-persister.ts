@@ -189,7 +189,10 @@ export class PeerSharePersister implements SharePersister {
           },
           (error: unknown) => {
             if (!(error instanceof RpcError)) throw error;
-            for (const call of calls) this.failed(call, ErrorCode.NETWORK_EXCEPTION);
+            // What waits for this broker need not wait until it has failed, too: the state may have moved by now.
+            const waiting = destination.queue;
+            destination.queue = [];
+            for (const call of [...calls, ...waiting]) this.failed(call, ErrorCode.NETWORK_EXCEPTION);
           },
         )
         .then(() => {

@@ -199,10 +199,10 @@ export class ShareGroupState {
   }
 
   /** Tells where share partitions start. @param topics partitions by topic id. */
-  tell(groupId: string, topics: ReadonlyMap<string, readonly number[]>): Later<ToldState[]> {
+  tell(groupId: string, topics: ReadonlyMap<string, ReadonlySet<number>>): Later<ToldState[]> {
     const { persister } = this.options;
     const asked = [...topics].flatMap(([topicId, partitions]) =>
-      partitions.map((partition) => ({ topicId, partition })),
+      [...partitions].map((partition) => ({ topicId, partition })),
     );
     return gather(
       asked.map((place) => persister.readSummary({ groupId, ...place }, NOBODY_KNOWS)),

@@ -129,6 +129,18 @@ describe("R177: asking the keeper of share state", () => {
     expect(codes).toEqual([0]);
   });
 
+  test("R192: what waits behind requests to a broker that is lost goes to the next one, without its turn there", async () => {
+    const waiting = ["a", "b", "c", "d", "e"].map((groupId) => persister.readSummary({ ...KEY, groupId }, -1));
+    const codes = codesOf(...waiting);
+    expect(sent).toHaveLength(4);
+    sent[0]?.fail();
+    await turns();
+    ledBy(SELF);
+    clock.advance(100);
+    await turns();
+    expect(codes).toEqual([0, undefined, undefined, undefined, 0]);
+  });
+
   test("what no other try would change is told at once", async () => {
     const codes = codesOf(persister.write(KEY, change(1)));
     sent.pop()?.answer(ErrorCode.FENCED_STATE_EPOCH);

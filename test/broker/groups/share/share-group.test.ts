@@ -279,6 +279,13 @@ describe("R181: offsets of share groups", () => {
     expect(world.describeOffsets(null, "none")).toMatchObject({ errorCode: 0, topics: [] });
   });
 
+  test("are told at once however often a topic is named", () => {
+    const asked = Array.from({ length: 20_000 }, (_, partition) => ({ topicName: "t1", partitions: [partition] }));
+    const startedMs = performance.now();
+    expect(world.describeOffsets(asked)?.topics[0]?.partitions).toHaveLength(asked.length);
+    expect(performance.now() - startedMs).toBeLessThan(8000);
+  });
+
   test("are changed and deleted only while nobody reads", () => {
     world.joinShare("a", "t1");
     expect(world.alterOffsets("t1", { 0: 5 })?.errorCode).toBe(ErrorCode.NON_EMPTY_GROUP);
