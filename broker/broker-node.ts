@@ -133,7 +133,7 @@ export class BrokerNode implements Broker {
     this.producerIds = new ProducerIds(controller);
     const image = (): MetadataImage => this.image;
     this.telemetry = new ClientTelemetry({
-      ...{ nodeId: this.nodeId, clock, random, image, receiver: options.onClientTelemetry },
+      ...{ nodeId: this.nodeId, clock, random, logger, image, receiver: options.onClientTelemetry },
       maxBytes: () => config.settings.telemetryMaxBytes,
     });
     this.shareCoordinator = new ShareCoordinator({

@@ -12,6 +12,7 @@ import { decompress } from "../../protocol/records/compression.ts";
 import { CompressionError } from "../../protocol/records/compression-error.ts";
 import { uuidFromRandomBytes, ZERO_UUID } from "../../protocol/uuid.ts";
 import type { Clock } from "../../storage/clock.ts";
+import type { Logger } from "../../storage/logger.ts";
 import type { Random } from "../../storage/random.ts";
 import type { ClientAttributes } from "../config/client-metrics-configs.ts";
 import type { ClientConnection } from "../dispatch/handler.ts";
@@ -58,6 +59,7 @@ export interface ClientTelemetryOptions {
   readonly nodeId: number;
   readonly clock: Clock;
   readonly random: Random;
+  readonly logger: Logger;
   readonly image: () => MetadataImage;
   /** telemetry.max.bytes, as it is now. */
   readonly maxBytes: () => number;
@@ -125,7 +127,7 @@ export class ClientTelemetry {
   }
 
   private deliver(push: Push, { connection, clientId }: TelemetryClient): ErrorCode {
-    const { nodeId, receiver } = this.options;
+    const { nodeId, receiver, logger } = this.options;
     if (receiver === undefined || push.metrics.length === 0) return ErrorCode.NONE;
     const { clientInstanceId, terminating } = push;
     const { clientSoftwareName, clientSoftwareVersion } = connection;
@@ -138,7 +140,8 @@ export class ClientTelemetry {
       });
       return ErrorCode.NONE;
     } catch (error) {
-      if (!(error instanceof CompressionError)) throw error;
+      // It is the receiver's: the client can do nothing about it.
+      if (!(error instanceof CompressionError)) logger.error({ err: error }, "client metrics are not taken");
       return ErrorCode.INVALID_RECORD;
     }
   }

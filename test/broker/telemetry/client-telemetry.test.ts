@@ -4,11 +4,17 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { parseMatch } from "../../../broker/config/client-metrics-configs.ts";
 import { type MetadataImage, ResourceType } from "../../../broker/metadata/metadata-image.ts";
 import { ConnectedClient } from "../../../broker/network/connected-client.ts";
-import { ClientTelemetry, type ClientTelemetryPush, type Push } from "../../../broker/telemetry/client-telemetry.ts";
+import {
+  ClientTelemetry,
+  type ClientTelemetryOptions,
+  type ClientTelemetryPush,
+  type Push,
+} from "../../../broker/telemetry/client-telemetry.ts";
 import { ErrorCode } from "../../../protocol/error-codes.ts";
 import { Codec } from "../../../protocol/records/codec.ts";
 import { crc32c } from "../../../protocol/records/crc32c.ts";
 import { isUuid, ZERO_UUID } from "../../../protocol/uuid.ts";
+import { SILENT_LOGGER } from "../../../storage/logger.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
@@ -29,10 +35,12 @@ function subscribed(configs: Record<string, Record<string, string>>): void {
   } as unknown as MetadataImage;
 }
 
-function telemetry({ takes = true } = {}): ClientTelemetry {
+function telemetry({ takes = true, ...more }: Partial<ClientTelemetryOptions> & { takes?: boolean } = {}) {
   return new ClientTelemetry({
-    ...{ nodeId: 1, clock, random: new SeededRandom(1), image: () => image, maxBytes: () => MAX_BYTES },
+    ...{ nodeId: 1, clock, random: new SeededRandom(1), logger: SILENT_LOGGER },
+    ...{ image: () => image, maxBytes: () => MAX_BYTES },
     receiver: takes ? (push) => void pushed.push(push) : undefined,
+    ...more,
   });
 }
 
@@ -184,6 +192,20 @@ describe("what a client pushes", () => {
     const { subscriptionId } = asked(of);
     const push = pushOf(subscriptionId, { compressionType: Codec.GZIP, metrics: Buffer.from("no gzip") });
     expect(of.push(push, client())).toBe(ErrorCode.INVALID_RECORD);
+  });
+
+  it("that its receiver fails at is an INVALID_RECORD, and the failure is told", () => {
+    const failed: unknown[] = [];
+    const of = telemetry({
+      logger: { ...SILENT_LOGGER, error: ({ err }) => void failed.push((err as Error).message) },
+      receiver: () => {
+        throw new Error("not these");
+      },
+    });
+    expect(of.push(pushOf(asked(of).subscriptionId), client())).toBe(ErrorCode.INVALID_RECORD);
+    expect(failed).toEqual(["not these"]);
+    clock.advance(DEFAULT_INTERVAL_MS);
+    expect(of.ask(ID, client())).toMatchObject({ clientInstanceId: ID });
   });
 
   it("without metrics is no push, and nothing is wrong with it", () => {
