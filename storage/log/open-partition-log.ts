@@ -61,6 +61,8 @@ function begin(around: LogSurroundings, options: OpenLogOptions): Opening {
   if (isNew) disk.makeDirectory(path);
   const directory = new PartitionDirectory(disk, path);
   if (isNew) directory.noteCreated();
+  // Whoever made it may have been killed before a flush.
+  else if (!options.cleanShutdown) directory.assumeUnsynced();
   const topicId = settleTopicId(directory, options, isNew);
   let log: SegmentedLog | undefined;
   let failure: unknown;

@@ -6,6 +6,8 @@
  */
 import type { Disk, DiskFile } from "../disk.ts";
 
+/** Whose partition it is. */
+export const PARTITION_METADATA = "partition.metadata";
 export const LOG_SUFFIX = ".log";
 export const OFFSET_INDEX_SUFFIX = ".index";
 export const TIME_INDEX_SUFFIX = ".timeindex";
@@ -97,9 +99,14 @@ export class PartitionDirectory {
     this.namesChanged = true;
   }
 
-  /** What an earlier run did to the names may not be on the device. */
+  /** What an earlier run did to the names, its own among them, and wrote into small files may not be on the device. */
   assumeUnsynced(): void {
     this.namesChanged = true;
+    this.ownNameChanged = true;
+    const { unsyncedFiles } = this;
+    if (!unsyncedFiles.includes(PARTITION_METADATA) && this.exists(PARTITION_METADATA)) {
+      unsyncedFiles.push(PARTITION_METADATA);
+    }
   }
 
   /** The directory is new where it lies: its own name must reach the device as well. */

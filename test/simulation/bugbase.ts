@@ -65,4 +65,8 @@ export const BUGBASE: readonly FormerFailure[] = [
     ...{ seed: "120638", invariant: "V3" },
     what: "the simulated disk gave a file of a directory that was moved to the one that had its name since",
   },
+  {
+    ...{ seed: "120815", invariant: "V18" },
+    what: "a process killed before a log's first flush left partition.metadata unsynced: without it the log was set aside after a power cut",
+  },
 ];

@@ -118,6 +118,24 @@ describe("a disk that fails", () => {
     await again.close();
   });
 
+  it("R79: the name of a log and its topic's id reach the device though the process that made them was killed", async () => {
+    const around = simulated();
+    const metadata = `${LOG_PATH}/partition.metadata`;
+    (await openLog(around)).abandon();
+    const written = around.disk.readFile(metadata);
+    await around.disk.syncDirectory("/");
+    const log = await openLog(around, { cleanShutdown: false });
+    append(log, batchOf(["a"]));
+    await log.flush();
+    const { recoveryPoint } = log;
+    log.abandon();
+    around.disk.crash({ powerLoss: true, unsynced: "dropped", names: "dropped" });
+    expect(around.disk.readFile(metadata)).toEqual(written);
+    const again = await openLog(around, { cleanShutdown: false, recoveryPoint });
+    expect(await valuesOf(again)).toEqual(["a@0"]);
+    await again.close();
+  });
+
   it.each([
     ["append", /\.log$/],
     ["append", /\.index$/],
