@@ -156,7 +156,9 @@ export class NearConnection implements Connection {
     this.arriving.shift();
     this.peerEnded = true;
     receiver.ended();
-    this.closeIfBothEnded();
+    // Nobody is left to read what is written: TCP tells that to whoever writes, and a request that waits need not wait for it.
+    if (this.peer.gone) this.die(undefined);
+    else this.closeIfBothEnded();
   }
 
   /** The writer is gone: what it wrote is kept here, as a kernel keeps it. */

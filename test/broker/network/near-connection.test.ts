@@ -90,10 +90,22 @@ test("what a writer wrote before it went comes whole, though its memory is used 
   taker.goesOn = true;
   there.resume();
   turns.all();
-  expect([taker.text, taker.events]).toEqual(["0123456789!", ["ended"]]);
-  there.write([Buffer.from("to nobody")]);
-  turns.all();
-  expect(taker.events).toEqual(["ended", "reset"]);
+  expect(taker.text).toBe("0123456789!");
+});
+
+test("whoever waits for an answer and goes is known to be gone once all it sent is read, or somebody writes", () => {
+  for (const writes of [false, true]) {
+    const turns = new Turns();
+    const { here, there } = pair(turns);
+    const taker = new Taker();
+    there.receive(taker);
+    here.write([Buffer.from("?")]);
+    turns.all();
+    here.destroy();
+    if (writes) there.write([Buffer.from("to nobody")]);
+    turns.all();
+    expect([taker.text, taker.events]).toEqual(["?", writes ? ["reset"] : ["ended", "closed"]]);
+  }
 });
 
 test("whoever goes with bytes unread resets the other side, and what it wrote is lost", () => {
