@@ -12,8 +12,8 @@ import type { SegmentList } from "./segment-list.ts";
 
 /** Index entries from the end to where the walk begins: as many batches, or as many times index.interval.bytes of small ones. */
 const ENTRIES_BACK = 16;
-/** A log may have many short segments: each truncation begins another. */
-const SEGMENTS_BACK = 16;
+/** A log may have many short segments, as each truncation begins another: so many bytes are looked through, if there are no more. */
+const LEAST_WALK_BYTES = 64 * 1024;
 /** More than so many of the largest batches: the index has lost entries, and a walk would take long. */
 const MAX_WALK_BYTES = 32 * 1024 * 1024;
 
@@ -45,7 +45,7 @@ function startsOf(segments: SegmentList, endOffset: number): { segment: Segment;
   const starts: { segment: Segment; position: number }[] = [];
   const index = segments.floorIndex(endOffset - 1);
   let leftBytes = MAX_WALK_BYTES;
-  for (let at = index; at >= 0 && at > index - SEGMENTS_BACK; at--) {
+  for (let at = index; at >= 0 && (at > index - 2 || MAX_WALK_BYTES - leftBytes < LEAST_WALK_BYTES); at--) {
     const segment = segments.at(at) as Segment;
     const position = segment.sizeBytes === 0 ? undefined : segment.tailStart(ENTRIES_BACK);
     if (position === undefined) break;
