@@ -11,7 +11,8 @@ import type { DiskFile } from "../disk.ts";
 import { type EndMarker, endMarkerOf } from "./end-marker.ts";
 import { sizeOfPlausible } from "./header-scan.ts";
 
-const BLOCK_BYTES = 1024 * 1024;
+/** Every log that is recovered has one for a while: what a node of many logs takes for a start. */
+const BLOCK_BYTES = 256 * 1024;
 
 export class ChecksumScan {
   /** Where the batch that was given last starts. */
