@@ -91,8 +91,7 @@ function acknowledgeBatch(
     const isWhole = batch.liesWithin(firstOffset, lastOffset) && !batch.isCutBy(held.startOffset);
     if (!isWhole || acknowledgeTypes.length > 1) batch.split();
   }
-  batch.visit((delivery, first, last) => {
-    if (last < firstOffset || last < held.startOffset) return true;
+  const acknowledgeOne = (delivery: Delivery, first: number, last: number): boolean => {
     if (first > lastOffset) return false;
     requireHeld(delivery, memberId);
     const isEach = acknowledgeTypes.length > 1;
@@ -108,7 +107,8 @@ function acknowledgeBatch(
     if (state === undefined) throw new KafkaError(ErrorCode.INVALID_REQUEST, "An acknowledge type is unknown.");
     begin(delivery, first, last, state, terms, begun);
     return true;
-  });
+  };
+  batch.visit(acknowledgeOne, Math.max(firstOffset, held.startOffset));
 }
 
 function requireHeld(delivery: Delivery, memberId: string): void {

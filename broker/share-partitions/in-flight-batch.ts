@@ -44,11 +44,17 @@ export class InFlightBatch {
     return this.each?.[offset - this.firstOffset] ?? this.whole;
   }
 
-  /** Visits each Delivery with the records it is of, in order, until one visit returns false; false then. */
-  visit(run: (delivery: Delivery, firstOffset: number, lastOffset: number) => boolean): boolean {
+  /**
+   * Visits each Delivery with the records it is of, in order, until one visit returns false; false then.
+   * @param fromOffset those that end before are left out.
+   */
+  visit(
+    run: (delivery: Delivery, firstOffset: number, lastOffset: number) => boolean,
+    fromOffset = this.firstOffset,
+  ): boolean {
     const { each, firstOffset } = this;
-    if (each === undefined) return run(this.whole, firstOffset, this.lastOffset);
-    for (let i = 0; i < each.length; i++) {
+    if (each === undefined) return fromOffset > this.lastOffset || run(this.whole, firstOffset, this.lastOffset);
+    for (let i = Math.max(0, fromOffset - firstOffset); i < each.length; i++) {
       if (!run(each[i] as Delivery, firstOffset + i, firstOffset + i)) return false;
     }
     return true;

@@ -76,6 +76,17 @@ describe("acquiring and acknowledging", () => {
     expect(share.text).toBe("2:vv");
   });
 
+  test("R188: many words about the end of a large batch do not go through all of it each", () => {
+    const share = new HeldRecords();
+    share.acquire("a", fetched([0, 99_999]));
+    const words = Array.from({ length: 100_000 }, () => ({
+      ...{ firstOffset: 99_999, lastOffset: 99_999, acknowledgeTypes: [RENEW] },
+    }));
+    const startedMs = performance.now();
+    expect(share.begin("a", ...words)).toEqual([]);
+    expect(performance.now() - startedMs).toBeLessThan(3000);
+  });
+
   test("R188: where renewal is switched off it is refused", () => {
     const share = new HeldRecords();
     share.mayRenew = false;
