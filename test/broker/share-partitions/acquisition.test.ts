@@ -84,7 +84,7 @@ describe("acquiring and acknowledging", () => {
     }));
     const startedMs = performance.now();
     expect(share.begin("a", ...words)).toEqual([]);
-    expect(performance.now() - startedMs).toBeLessThan(3000);
+    expect(performance.now() - startedMs).toBeLessThan(15_000);
   });
 
   test("R188: where renewal is switched off it is refused", () => {

@@ -283,7 +283,7 @@ describe("R181: offsets of share groups", () => {
     const asked = Array.from({ length: 20_000 }, (_, partition) => ({ topicName: "t1", partitions: [partition] }));
     const startedMs = performance.now();
     expect(world.describeOffsets(asked)?.topics[0]?.partitions).toHaveLength(asked.length);
-    expect(performance.now() - startedMs).toBeLessThan(8000);
+    expect(performance.now() - startedMs).toBeLessThan(12_000);
   });
 
   test("are changed and deleted only while nobody reads", () => {
