@@ -52,21 +52,30 @@ export function gatherDifferences(files: readonly ProjectFile[]): Difference[] {
   return differences;
 }
 
-/** APIs that have a handler, with the kinds of listeners that serve them: the lines `serve(Produce, ...)` of handler tables. */
+/**
+ * APIs that have a handler, with the kinds of listeners that serve them: the lines `serve(Produce, ...)` of a handler table, or of the
+ * list in the same file that it is made of.
+ */
 export function servedApis(files: readonly ProjectFile[]): Map<Api, ListenerKind[]> {
   const kinds = new Map<string, Set<ListenerKind>>();
   for (const { path, text } of files) {
     if (!SOURCES.test(path)) continue;
     for (const table of text.split("new HandlerTable").slice(1)) {
-      const kind = /^(?:<[^(]*>)?\(\s*"(broker|controller)"/.exec(table)?.[1] as ListenerKind | undefined;
-      if (kind === undefined) continue;
-      for (const [, name] of table.matchAll(/\bserve\(\s*(\w+),/g))
+      const found = /^(?:<[^(]*>)?\(\s*"(broker|controller)",\s*(\w+)?/.exec(table);
+      if (found === null) continue;
+      const kind = found[1] as ListenerKind;
+      const lines = found[2] === undefined ? table : listNamed(found[2], text);
+      for (const [, name] of lines.matchAll(/\bserve\(\s*(\w+),/g))
         kinds.set(name as string, (kinds.get(name as string) ?? new Set()).add(kind));
     }
   }
   return new Map(
     APIS.filter((api) => kinds.has(api.name)).map((api) => [api, [...(kinds.get(api.name) ?? [])].sort()]),
   );
+}
+
+function listNamed(name: string, text: string): string {
+  return new RegExp(`\\bconst ${name}\\b[^=]*= \\[([^]*?)\\n\\];`).exec(text)?.[1] ?? "";
 }
 
 /** What Apache Kafka's brokers advertise, and ours do not: telemetry they advertise only with a plugin that takes it. */

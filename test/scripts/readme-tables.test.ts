@@ -59,6 +59,14 @@ describe("the README", () => {
     expect(renderReadme(README, sources)).toContain("| Produce | 0 | 3-13 | broker |\n| Vote | 52 | 0-2 |");
   });
 
+  it("finds the list that tables are made of", () => {
+    const text = `const SERVED: readonly ServedApi[] = [\n  serve(Produce, a),\n  serve(\n    Fetch,\n    b),\n];
+      const A = new HandlerTable<RequestContext>("broker", SERVED);
+      const B = new HandlerTable<RequestContext>(\n  "broker",\n  SERVED.map((line) => line),\n);`;
+    const served = servedApis([{ path: "broker/handlers/table.ts", text }]);
+    expect([...served].map(([api, kinds]) => `${api.name} ${kinds}`)).toEqual(["Produce broker", "Fetch broker"]);
+  });
+
   it("is stale until rendered, and not after", () => {
     const stale = [...sources, { path: "README.md", text: README }];
     expect(findStaleTables(stale)).toHaveLength(1);
