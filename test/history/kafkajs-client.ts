@@ -1,12 +1,12 @@
 /**
  * kafkajs as a client of the workload. Its consumers are members of groups: each has one of its own, with all partitions.
  *
- * When it has joined anew, kafkajs still hands out what it had fetched before, then goes on from what was committed: once for each join
- * a partition may so go back.
+ * Owns: where kafkajs went elsewhere in a partition by itself, by its own events; all else that does not go on by one is the broker's.
  */
 import { type Consumer, Kafka, logLevel, type Producer, type Transaction } from "kafkajs";
 import type { PolledValue } from "./history.ts";
 import { HISTORY_TOPIC, type HistoryClient, type Polled } from "./history-client.ts";
+import { KafkajsPositions } from "./kafkajs-positions.ts";
 
 const POLL_STEP_MS = 5;
 
@@ -18,11 +18,8 @@ export class KafkajsClient implements HistoryClient {
   private transaction: Transaction | undefined;
   private consumer: Consumer | undefined;
   private groups = 0;
-  /** What has come and was not polled yet; a null where the group was joined anew. */
+  /** What has come and was not polled yet; a null where kafkajs went elsewhere. */
   private received: (PolledValue | null)[] = [];
-  private joins = 0;
-  /** By partition, of the last record that was handed out, and the join after which it went back last. */
-  private readonly handedOut = new Map<number, { offset: number; wentBackAfter: number }>();
 
   constructor(bootstrapServers: string, process: number) {
     this.process = process;
@@ -76,30 +73,37 @@ export class KafkajsClient implements HistoryClient {
       readUncommitted: false,
     });
     this.consumer = consumer;
-    this.handedOut.clear();
-    consumer.on(consumer.events.GROUP_JOIN, () => {
-      this.joins++;
-      this.received.push(null);
-    });
+    const positions = new KafkajsPositions();
+    this.follow(consumer, positions);
     await consumer.connect();
     await consumer.subscribe({ topic: HISTORY_TOPIC, fromBeginning: true });
     await consumer.run({
       eachMessage: ({ partition, message }) => {
-        if (this.consumer === consumer) this.receive(partition, Number(message.offset), Number(String(message.value)));
+        const offset = Number(message.offset);
+        positions.movedTo(partition, offset + 1);
+        if (this.consumer === consumer)
+          this.received.push({ key: partition, offset, value: Number(String(message.value)) });
         return Promise.resolve();
       },
     });
   }
 
-  private receive(key: number, offset: number, value: number): void {
-    const last = this.handedOut.get(key) ?? { offset: -1, wentBackAfter: this.joins };
-    if (offset <= last.offset && last.wentBackAfter < this.joins) {
-      last.wentBackAfter = this.joins;
-      this.received.push(null);
-    }
-    last.offset = offset;
-    this.handedOut.set(key, last);
-    this.received.push({ key, offset, value });
+  private follow(consumer: Consumer, positions: KafkajsPositions): void {
+    const { events } = consumer;
+    consumer.on(events.GROUP_JOIN, () => positions.joined());
+    consumer.on(events.FETCH_START, ({ payload }) => positions.fetchStarted(payload.nodeId));
+    consumer.on(events.FETCH, ({ payload }) => positions.fetchEnded(payload.nodeId));
+    consumer.on(events.COMMIT_OFFSETS, ({ payload }) => {
+      for (const { partitions } of payload.topics) {
+        for (const { partition, offset } of partitions) positions.commitEnded(Number(partition), Number(offset));
+      }
+    });
+    consumer.on(events.START_BATCH_PROCESS, ({ payload: { partition, firstOffset, lastOffset, batchSize } }) => {
+      if (positions.batchStarted(partition, Number(firstOffset)) && this.consumer === consumer)
+        this.received.push(null);
+      // Markers and what was aborted are not handed out: it goes on behind them.
+      if (batchSize === 0) positions.movedTo(partition, Number(lastOffset) + 1);
+    });
   }
 
   async poll(timeoutMs: number): Promise<Polled> {

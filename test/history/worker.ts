@@ -43,6 +43,8 @@ export class Worker {
   private repositioned = true;
   private hasProducer = false;
   private hasConsumer = false;
+  /** What was polled in this operation from other positions on: told behind it. */
+  private apart: Operation[] = [];
 
   constructor(options: WorkerOptions) {
     this.options = options;
@@ -125,28 +127,29 @@ export class Worker {
   }
 
   private async poll(steps: Step[], startedMs: number): Promise<void> {
-    const { counts, client, process, record, nowMs } = this.options;
+    const { counts, client, process, nowMs } = this.options;
     let polled: Polled = { values: [], repositioned: false };
     await this.tried(async () => {
       polled = await client.poll(POLL_MS);
     });
     counts.polls++;
     const { values, repositioned } = polled;
-    if (!repositioned) {
+    if (!repositioned && this.apart.length === 0) {
       steps.push({ kind: "poll", values });
       return;
     }
-    // What follows on nothing is an operation of its own.
-    this.repositioned = false;
+    // What does not follow on what this operation polled before is an operation of its own; so is what follows on that.
     const poll = [{ kind: "poll", values }] as const;
-    record({ process, outcome: "ok", steps: poll, repositioned: true, startedMs, endedMs: nowMs() });
+    this.apart.push({ process, outcome: "ok", steps: poll, repositioned, startedMs, endedMs: nowMs() });
   }
 
   private finish(outcome: Outcome, steps: readonly Step[], startedMs: number): void {
     const { process, record, nowMs } = this.options;
-    const { repositioned } = this;
+    const { repositioned, apart } = this;
     this.repositioned = false;
+    this.apart = [];
     record({ process, outcome, steps, repositioned, startedMs, endedMs: nowMs() });
+    for (const operation of apart) record(operation);
   }
 
   private async tried(run: () => Promise<void>): Promise<boolean> {
