@@ -75,7 +75,9 @@ export abstract class GroupMember implements Holder {
   }
 
   get mayBeOutAtMs(): number {
-    const { sessionTimeoutMs, rebalanceTimeoutMs } = this.plan;
+    const { sessionTimeoutMs, rebalanceTimeoutMs, instanceId } = this.plan;
+    // It asks to be put out; what it had asked for before may be answered before its goodbye, and asked on after it.
+    if (this.isLeaving && instanceId === null) return Number.NEGATIVE_INFINITY;
     return Math.min(this.heardAtMs + sessionTimeoutMs, this.atRestAtMs + rebalanceTimeoutMs);
   }
 
