@@ -2,8 +2,10 @@
  * What a state machine makes of a request or of a deadline: data, no deeds.
  *
  * The shard appends the records, replays them, applies the changes, sets the timers; response, answers and effects leave when
- * everything appended so far is below the high watermark. If the append is refused, nothing of it happens.
+ * everything appended so far is below the high watermark. If the append is refused, nothing of it happens; what does instead, if
+ * anything, is `ifRefused`.
  */
+import type { ErrorCode } from "../../protocol/error-codes.ts";
 import type { TransactionVerification } from "../../storage/partition-log.ts";
 import type { CoordinatorRecord, StoredRecord } from "./coordinator-record.ts";
 import type { Reply } from "./reply.ts";
@@ -36,6 +38,12 @@ export interface TransactionalProducer {
 }
 
 /**
+ * What becomes of memory when the log refuses a decision's records. Its answers are refusals: they promise nothing, and wait for no
+ * commit.
+ */
+export type AfterRefusal<C, E> = Pick<Decision<never, C, E>, "changes" | "timers" | "answers">;
+
+/**
  * @typeParam R response. @typeParam C changes no log holds. @typeParam E events of timers. @typeParam F effects.
  */
 export interface Decision<R, C = never, E = never, F = never> {
@@ -51,6 +59,8 @@ export interface Decision<R, C = never, E = never, F = never> {
   readonly answers?: readonly ParkedAnswer[];
   readonly timers?: readonly TimerCommand<E>[];
   readonly effects?: readonly F[];
+  /** In place of all this when the append is refused with the code; without it only the request is. It answers the request, too. */
+  readonly ifRefused?: (code: ErrorCode) => AfterRefusal<C, E>;
 }
 
 export interface RecordPosition {

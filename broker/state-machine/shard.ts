@@ -3,7 +3,8 @@
  *
  * Owns: the order of things: decide, append, replay, and let go what is committed. Leaves to the machine: what a request means;
  * to CoordinatorRuntime: when a shard begins and ends.
- * Invariant: memory is what replaying the log gives, plus changes that no log holds; a refused append changes nothing.
+ * Invariant: memory is what replaying the log gives, plus changes that no log holds; a refused append changes nothing but what the
+ * decision says of that.
  */
 import { strict as assert } from "node:assert";
 import { ErrorCode } from "../../protocol/error-codes.ts";
@@ -12,7 +13,7 @@ import type { Clock } from "../../storage/clock.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { type BatchStyle, batchesOf, endMarkerBatch } from "./coordinator-batch.ts";
 import type { CoordinatorLog } from "./coordinator-log.ts";
-import type { Decision, StateMachine } from "./decision.ts";
+import type { AfterRefusal, Decision, StateMachine, TimerCommand } from "./decision.ts";
 import { KeyedTimers } from "./keyed-timers.ts";
 import type { Reply } from "./reply.ts";
 import { Timeline } from "./versioned.ts";
@@ -173,22 +174,39 @@ export class Shard<M extends StateMachine<C, E, F>, C, E, F> {
 
   private perform<R>(decision: Decision<R, C, E, F>, reply: Reply<R> | undefined): void {
     const { records, changes, timers, answers, effects } = decision;
-    if (records !== undefined && records.length > 0) this.appendAndReplay(decision);
-    if (changes !== undefined) for (const change of changes) this.machine.apply(change);
-    if (timers !== undefined) {
-      for (const timer of timers) {
-        if ("cancel" in timer) this.timers.cancel(timer.key);
-        else if (timer.ifAbsent !== true || !this.timers.has(timer.key)) {
-          this.timers.schedule(timer.key, timer.delayMs, timer.event, timer.liveness);
-        }
+    if (records !== undefined && records.length > 0) {
+      try {
+        this.appendAndReplay(decision);
+      } catch (error) {
+        // Memory that is dropped with the leadership is past saying what becomes of it.
+        if (!(error instanceof KafkaError) || decision.ifRefused === undefined || !this.active) throw error;
+        this.performRefused(decision.ifRefused(error.code));
+        return;
       }
     }
+    if (changes !== undefined) for (const change of changes) this.machine.apply(change);
+    if (timers !== undefined) this.setTimers(timers);
     const { endOffset } = this.timeline;
     if (reply !== undefined && decision.response !== undefined) this.queue.answer(endOffset, reply, decision.response);
     if (answers !== undefined)
       for (const { reply: to, response } of answers) this.queue.answer(endOffset, to, response);
     if (effects !== undefined) for (const effect of effects) this.queue.effect(endOffset, effect);
     this.advance();
+  }
+
+  private performRefused({ changes = [], timers = [], answers = [] }: AfterRefusal<C, E>): void {
+    for (const change of changes) this.machine.apply(change);
+    this.setTimers(timers);
+    for (const { reply, response } of answers) reply.answer(response);
+  }
+
+  private setTimers(timers: readonly TimerCommand<E>[]): void {
+    for (const timer of timers) {
+      if ("cancel" in timer) this.timers.cancel(timer.key);
+      else if (timer.ifAbsent !== true || !this.timers.has(timer.key)) {
+        this.timers.schedule(timer.key, timer.delayMs, timer.event, timer.liveness);
+      }
+    }
   }
 
   /** @throws KafkaError when the log refuses; with several batches, what came before the refused one stands. */

@@ -4,6 +4,7 @@
 import { ErrorCode } from "../../../protocol/error-codes.ts";
 import type { SyncGroupRequest } from "../../../protocol/messages/classic-group.ts";
 import type { Decode } from "../../../protocol/schema/message.ts";
+import { coordinatorError } from "../../state-machine/coordinator-error.ts";
 import type { Reply } from "../../state-machine/reply.ts";
 import type { GroupDecision } from "../group-decision.ts";
 import {
@@ -14,6 +15,7 @@ import {
   type SyncResponse,
 } from "./classic-group.ts";
 import { GroupDraft } from "./group-draft.ts";
+import { prepareRebalance } from "./rebalance.ts";
 import { syncError, synced } from "./responses.ts";
 
 type SyncRequest = Decode<typeof SyncGroupRequest>;
@@ -35,7 +37,21 @@ export function decideSync(
     return group.pendingSyncs.size === 0 ? { response } : draft.decide(response);
   }
   draft.update({ ...member, sync: reply });
-  if (group.leaderId === member.memberId) assign(draft, request);
+  if (group.leaderId !== member.memberId) return draft.decide();
+  const waiting = draft.group;
+  assign(draft, request);
+  return { ...draft.decide(), ifRefused: (code) => assignmentRefused(waiting, coordinatorError(code), nowMs) };
+}
+
+/**
+ * The assignment could not be stored: everyone who waits for it is told so, and joins again. Who has synced has done its part: were
+ * the generation to wait on, its leader would be put out for not having synced in time while it tried all along.
+ */
+function assignmentRefused(waiting: ClassicGroup, code: ErrorCode, nowMs: number): GroupDecision<never> {
+  const draft = new GroupDraft(waiting, nowMs);
+  draft.refuseSyncs(code);
+  // Not the first rebalance of the group: there is no delay.
+  prepareRebalance(draft, 0);
   return draft.decide();
 }
 

@@ -140,6 +140,26 @@ describe("when the log says no", () => {
     expect(runtime.shard(PARTITION)?.load.timers).toBe(0);
   });
 
+  it("what a decision has ready for a refusal happens instead, and waits for no commit", async () => {
+    const machine = await lead();
+    log.autoCommit = false;
+    runtime.write(PARTITION, asking<number>().reply, (m) => increment(m, "b"));
+    log.refusal = ErrorCode.NOT_ENOUGH_REPLICAS;
+    const asked = asking<number>();
+    runtime.write(PARTITION, asked.reply, (m) => ({
+      ...increment(m, "a"),
+      timers: [{ key: "k", delayMs: 10, event: "e" }],
+      ifRefused: (code) => ({
+        changes: [{ name: "a", waiting: asked.reply as never }],
+        timers: [{ key: "again", delayMs: 10, event: "e" }],
+        answers: [{ reply: asked.reply as never, response: code }],
+      }),
+    }));
+    expect(asked.answer).toBe(ErrorCode.NOT_ENOUGH_REPLICAS);
+    expect([machine.counts.get("a"), [...machine.waiting.keys()], effects]).toEqual([undefined, ["a"], []]);
+    expect(runtime.shard(PARTITION)?.load.timers).toBe(1);
+  });
+
   it("a decision larger than a batch is refused before anything is written, unless it may be split", async () => {
     const machine = await lead();
     log.maxBatchBytes = 1000;

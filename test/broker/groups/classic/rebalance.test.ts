@@ -83,6 +83,33 @@ describe("a rebalance", () => {
     expect(world.heartbeat(3, { memberId: silent }).answer?.errorCode).toBe(ErrorCode.UNKNOWN_MEMBER_ID);
   });
 
+  it("V21: when the assignment cannot be stored everyone joins again, and nobody is dropped for it", async () => {
+    const world = await GroupWorld.start();
+    const rebalanceTimeoutMs = 5000;
+    const joins = [world.join(3, { rebalanceTimeoutMs }), world.join(3, { rebalanceTimeoutMs })];
+    world.clock.advance(5000);
+    const [leader, follower] = joins.map(({ answer }) => answer?.memberId) as [string, string];
+    for (let generationId = 1; generationId <= 4; generationId++) {
+      world.clock.advance(2000);
+      world.log.refusal = ErrorCode.NOT_ENOUGH_REPLICAS;
+      const syncs = [
+        world.sync(3, { generationId, memberId: follower }),
+        world.sync(3, { generationId, memberId: leader }),
+      ];
+      expect(syncs.map(({ answer }) => answer?.errorCode)).toEqual(Array(2).fill(ErrorCode.COORDINATOR_NOT_AVAILABLE));
+      expect(world.group()).toMatchObject({ state: "PreparingRebalance", generationId });
+      const again = [leader, follower].map((memberId) => world.join(5, { memberId, rebalanceTimeoutMs }));
+      expect(again.map(({ answer }) => answer?.generationId)).toEqual(Array(2).fill(generationId + 1));
+    }
+    world.log.refusal = undefined;
+    const assignments = [{ memberId: follower, assignment: Buffer.from([1]) }];
+    const followers = world.sync(3, { generationId: 5, memberId: follower });
+    expect(world.sync(3, { generationId: 5, memberId: leader, assignments }).answer?.errorCode).toBe(0);
+    expect(followers.answer?.assignment).toEqual(Buffer.from([1]));
+    world.clock.advance(6000);
+    expect(world.group()).toMatchObject({ state: "Stable", generationId: 5 });
+  });
+
   it("R142: a new member whose join is parked for too long is dropped, and told so", async () => {
     const world = await GroupWorld.start();
     const [leader] = world.stableGroup([null]) as [string];
