@@ -95,6 +95,7 @@ async function write(logs: LogDirectories, totalBytes: number): Promise<number> 
       const prepared = log.prepare(batch, undefined, { origin: "client" }) as PreparedAppend;
       log.append(prepared, { leaderEpoch: 0 });
     }
+    log.setHighWatermark(log.logEndOffset); // as a leader without followers does
     await nextTurn();
   }
   return log.logEndOffset;
