@@ -1,4 +1,7 @@
-/** Whole clusters under faults: a fixed few and a fresh two, which run twice and must do the same, and those that once failed. */
+/**
+ * Whole clusters under faults: a few, which run twice and must do the same, and those that once failed. Seeds that nobody ever ran are
+ * for `npm run simulate`: what this test says of a commit is the same each time.
+ */
 import { describe, expect, it } from "vitest";
 import { BUGBASE } from "../simulation/bugbase.ts";
 import { runSeed } from "../simulation/world/seed-run.ts";
@@ -6,8 +9,7 @@ import { Totals } from "../simulation/world/totals.ts";
 
 /** For a machine that does much else besides. */
 const PATIENCE_MS = 240_000;
-const FRESH_SEEDS = 2;
-const FIXED = ["14", "29", "44"];
+const FIXED = ["14", "29", "44", "59", "74"];
 
 describe("npm run simulate", () => {
   it.each(FIXED)(
@@ -24,18 +26,6 @@ describe("npm run simulate", () => {
     async ({ seed }) => {
       const { failure } = await runSeed(seed);
       expect(failure).toBeUndefined();
-    },
-    PATIENCE_MS,
-  );
-
-  it(
-    "so do seeds that nobody ever ran",
-    async () => {
-      for (let left = FRESH_SEEDS; left > 0; left--) {
-        const seed = `fresh-${Math.floor(Math.random() * 1e9)}`;
-        const { failure } = await runSeed(seed, { twice: true });
-        expect(failure, `npm run simulate -- --seed ${seed}`).toBeUndefined();
-      }
     },
     PATIENCE_MS,
   );
