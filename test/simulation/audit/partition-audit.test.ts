@@ -152,3 +152,20 @@ test("an unclean leader whose log ends before what was deleted brings back what 
 test("V3: no leader's log ends before what was deleted where unclean elections are not allowed", () => {
   expect(() => shortLogIsElected({ allowsUnclean: false })).toThrow("leads epoch 1 without");
 });
+
+test("a leader that was elected uncleanly may tell what it lacks even when it hears of that late", () => {
+  const late = (leaderRecoveryState: number) => {
+    const promise = { minInSyncReplicas: 2, allowsUnclean: true };
+    const audit = new PartitionAudit("t", "id", 0);
+    audit.changed(partitionImage(0, [1, 2, 3]), promise);
+    audit.looked(replica(1, [batch(0, 0), batch(1, 0)], 2), 0, false);
+    for (const leaderEpoch of [1, 2]) {
+      const elected = { leader: 2, leaderEpoch, partitionEpoch: leaderEpoch, inSyncReplicas: [2], leaderRecoveryState };
+      audit.changed(partitionImage(0, [1, 2, 3], elected), promise);
+    }
+    audit.looked(replica(2, [batch(0, 0)], 1), 1, false);
+    return audit;
+  };
+  expect(late(1).losses.map(({ fromOffset }) => fromOffset)).toEqual([1]);
+  expect(late(0).wasUnclean).toBe(false); // a mere zombie
+});

@@ -183,7 +183,12 @@ export class PartitionAudit {
     this.newestEpoch = Math.max(this.newestEpoch, leaderEpoch);
     // It hears only now that it was to lead, and another leads already: what that one committed it need not have.
     const isLate = this.image !== undefined && leaderEpoch < this.image.leaderEpoch;
-    if (isLate || this.holdsAll(shadow)) return;
+    if (this.holdsAll(shadow)) return;
+    if (isLate) {
+      // Elected uncleanly, it tells clients what it has until it hears of its successor.
+      if (this.uncleanEpochs.has(leaderEpoch) && this.mayLose(leaderEpoch)) this.noteLoss(this.endOfSame(shadow));
+      return;
+    }
     const end = this.endOfSame(shadow);
     if (!this.mayLose(leaderEpoch)) {
       throw new Violation(

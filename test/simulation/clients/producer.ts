@@ -240,6 +240,8 @@ export class Producer {
       }
       // A batch that is tried again waits for those before it, or it would come out of order.
       if (queue.inFlight.length > 0 && batch.tries > 0) continue;
+      // Who knows nothing of a producer takes any sequence for its first: nothing goes ahead of the first that counts.
+      if (this.options.idempotent && queue.inFlight.length > 0 && queue.expectedSequence === 0) continue;
       // A broker knows a producer's last five batches: no batch is sent that would push one out which is not decided yet.
       if (batch.tries === 0 && queue.nextPlace - placeOfFirst(queue) >= this.options.maxInFlight) continue;
       const leader = this.client.topics.get(queue.topic.name)?.partitions[queue.partition]?.leader ?? -1;
