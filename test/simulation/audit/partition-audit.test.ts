@@ -160,8 +160,8 @@ test("a leader that was elected uncleanly may tell what it lacks even when it he
     audit.changed(partitionImage(0, [1, 2, 3]), promise);
     audit.looked(replica(1, [batch(0, 0), batch(1, 0)], 2), 0, false);
     for (const leaderEpoch of [1, 2]) {
-      const elected = { leader: 2, leaderEpoch, partitionEpoch: leaderEpoch, inSyncReplicas: [2], leaderRecoveryState };
-      audit.changed(partitionImage(0, [1, 2, 3], elected), promise);
+      const elected = { leader: 2, leaderEpoch, partitionEpoch: leaderEpoch, inSyncReplicas: [2] };
+      audit.changed({ ...partitionImage(0, [1, 2, 3], elected), leaderRecoveryState }, promise);
     }
     audit.looked(replica(2, [batch(0, 0)], 1), 1, false);
     return audit;

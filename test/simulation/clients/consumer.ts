@@ -312,10 +312,12 @@ export class Consumer {
       return;
     }
     if (divergingEpoch.endOffset >= 0) {
-      const to = Math.min(divergingEpoch.endOffset, position.offset);
+      const { epoch, endOffset } = divergingEpoch;
+      const to = Math.min(endOffset, position.offset);
       this.witness.moved(topic.id, partition, position.offset, "truncated", to);
+      // Where the epoch ends behind the position, nothing says of which epoch the record before the position is.
+      position.lastEpoch = endOffset <= position.offset ? epoch : -1;
       position.offset = to;
-      position.lastEpoch = divergingEpoch.epoch;
       return;
     }
     position.highWatermark = answer.highWatermark;
