@@ -44,10 +44,11 @@ export class ProducerSnapshots {
     return this.offsets.at(-1);
   }
 
-  /** Writes the state as of its end offset, unless there is a snapshot of it or the log is empty. */
+  /** Writes the state as of its end offset, unless there is a snapshot of it, or no record and no producer to remember. */
   take(state: ProducerState, logStartOffset: number): void {
     const { endOffset } = state;
-    if (endOffset <= (this.newestOffset ?? logStartOffset)) return;
+    if (this.newestOffset === undefined ? state.isEmpty && endOffset <= logStartOffset : endOffset <= this.newestOffset)
+      return;
     this.directory.put(offsetFileName(endOffset, SNAPSHOT_SUFFIX), encodeSnapshot(state.entries));
     this.offsets.push(endOffset);
     this.unsynced.push(endOffset);

@@ -69,4 +69,8 @@ export const BUGBASE: readonly FormerFailure[] = [
     ...{ seed: "120815", invariant: "V18" },
     what: "a process killed before a log's first flush left partition.metadata unsynced: without it the log was set aside after a power cut",
   },
+  {
+    ...{ seed: "202", invariant: "V2" },
+    what: "an orderly stop of a log without segments below its start, and without records, forgot its producers",
+  },
 ];

@@ -176,6 +176,18 @@ describe("idempotence", () => {
     await again.close();
   });
 
+  it("R101: so it is after an orderly stop when all records of its only segment were deleted", async () => {
+    const around = surroundings();
+    const log = await openLog(around);
+    sent(log, 1, 0, 0, 3);
+    log.setHighWatermark(3);
+    log.raiseLogStartOffset(3);
+    const again = await reopenAfterClose(around, log, { logStartOffset: 3 });
+    expect(await codeOf(() => sent(again, 1, 0, 5))).toBe(OUT_OF_ORDER);
+    expect(sent(again, 1, 0, 0, 3)).toMatchObject({ duplicate: true });
+    await again.close();
+  });
+
   it("R102: idle producers are forgotten, never one with an open transaction", async () => {
     const around = surroundings();
     const log = await openLog(around);
