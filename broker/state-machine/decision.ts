@@ -23,7 +23,7 @@ export type TimerCommand<E> =
       readonly delayMs: number;
       /** Handed to the machine when the deadline has passed. */
       readonly event: E;
-      /** Somebody has to be heard of before it: judged only after one full poll of the sockets. */
+      /** Somebody has to be heard of before it: begins anew when the process has stood still for long. */
       readonly liveness?: boolean;
       /** A deadline the key has already stays as it is. */
       readonly ifAbsent?: boolean;

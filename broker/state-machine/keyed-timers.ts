@@ -1,8 +1,9 @@
 /**
  * The deadlines of one shard: at most one per key, all gone when the shard is.
  *
- * Owns: that moving a deadline back (a heartbeat does nothing else) costs one store, and that liveness deadlines are fair.
- * A member is judged only after what it sent while the process stalled has been read (R158). Differs from Kafka: when the
+ * Owns: that moving a deadline back (a heartbeat does nothing else) costs one store, and that deadlines are fair. What has become due
+ * is judged only after what came while the process stalled has been read (R158): a heartbeat, the join a phase waits for, the end of
+ * a transaction. Differs from Kafka: when the
  * process has stalled for longer than a second, all liveness deadlines start anew, so that members whose connections broke
  * meanwhile have time to come back; Kafka expires them at once.
  */
@@ -100,35 +101,30 @@ export class KeyedTimers<E> {
     const stalled = nowMs - this.armedMs >= STALL_MS;
     this.armedMs = Number.POSITIVE_INFINITY;
     if (stalled) this.restartLiveness(nowMs);
-    const judged: [string, Deadline<E>][] = [];
-    const due: [string, E][] = [];
+    const due: [string, Deadline<E>][] = [];
     for (let first = this.queue[0]; first !== undefined && first.atMs <= nowMs; first = this.queue[0]) {
       this.dequeue();
       const { key, deadline } = first;
       if (deadline.place !== first) continue;
       deadline.place = undefined;
       if (deadline.deadlineMs > nowMs) this.enqueue(key, deadline);
-      else if (deadline.liveness) judged.push([key, deadline]);
-      else due.push([key, this.take(key, deadline)]);
+      else due.push([key, deadline]);
     }
     this.arm();
-    if (judged.length > 0) this.clock.afterPoll(() => this.judge(judged));
-    for (const [key, event] of due) if (!this.closed) this.onDue(key, event);
+    if (due.length > 0) this.clock.afterPoll(() => this.judge(due));
   }
 
-  private take(key: string, deadline: Deadline<E>): E {
-    this.deadlines.delete(key);
-    return deadline.event;
-  }
-
-  private judge(suspects: readonly [string, Deadline<E>][]): void {
+  private judge(due: readonly [string, Deadline<E>][]): void {
     if (this.closed) return;
     const nowMs = this.clock.monotonicMs();
-    for (const [key, deadline] of suspects) {
+    for (const [key, deadline] of due) {
       // Heard of meanwhile, or cancelled, or cancelled and set anew.
       if (this.closed || this.deadlines.get(key) !== deadline || deadline.place !== undefined) continue;
       if (deadline.deadlineMs > nowMs) this.enqueue(key, deadline);
-      else this.onDue(key, this.take(key, deadline));
+      else {
+        this.deadlines.delete(key);
+        this.onDue(key, deadline.event);
+      }
     }
     this.arm();
   }

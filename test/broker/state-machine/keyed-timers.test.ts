@@ -51,6 +51,19 @@ describe("KeyedTimers", () => {
     expect(due).toEqual(["silent", "heard"]);
   });
 
+  it("R158: a phase ends only after what came during a stall was read, however long it was", () => {
+    timers.schedule("joined by all meanwhile", 100, "joined by all meanwhile");
+    timers.schedule("began anew meanwhile", 100, "began anew meanwhile");
+    timers.schedule("over", 100, "over");
+    clock.stall(9000, () => {
+      timers.cancel("joined by all meanwhile");
+      timers.schedule("began anew meanwhile", 50, "began anew meanwhile");
+    });
+    expect(due).toEqual(["over"]);
+    clock.advance(50);
+    expect(due).toEqual(["over", "began anew meanwhile"]);
+  });
+
   it("R158: a long stall counts against nobody, deadlines of other kinds come", () => {
     timers.schedule("member", 10_000, "member", true);
     timers.schedule("phase", 10_000, "phase");

@@ -128,6 +128,8 @@ export class ClassicMember extends GroupMember {
       },
       rebalanceTimeoutMs + BEYOND_REBALANCE_MS,
     );
+    // It was put out of what it joins for, as a commit was told: it joins as somebody else.
+    if (memberId !== this.memberId) return;
     if (answer === undefined || answer.body.errorCode !== ErrorCode.NONE) {
       const code = answer?.body.errorCode as ErrorCode | undefined;
       if (code === ErrorCode.MEMBER_ID_REQUIRED) this.memberId = answer?.body.memberId as string;
@@ -155,6 +157,7 @@ export class ClassicMember extends GroupMember {
       },
       rebalanceTimeoutMs + BEYOND_REBALANCE_MS,
     );
+    if (memberId !== this.memberId) return;
     if (answer === undefined || answer.body.errorCode !== ErrorCode.NONE) {
       const code = answer?.body.errorCode as ErrorCode | undefined;
       if (code !== ErrorCode.REBALANCE_IN_PROGRESS) await this.joinFailed(code, answer);

@@ -136,8 +136,12 @@ export abstract class GroupMember implements Holder {
 
   protected async commit(): Promise<void> {
     if (!this.commits) return;
-    const code = await this.positions.commit(this.committer);
-    if (code !== undefined && code !== ErrorCode.NONE && !this.isClosed) this.commitRefused(code);
+    const { committer } = this;
+    const code = await this.positions.commit(committer);
+    if (code === undefined || code === ErrorCode.NONE || this.isClosed) return;
+    // What is said of a membership it has no more says nothing of the one it has, as clients have it.
+    const { memberId, generation } = this.committer;
+    if (memberId === committer.memberId && generation === committer.generation) this.commitRefused(code);
   }
 
   /** What it has had is somebody else's. */
