@@ -169,3 +169,20 @@ test("a leader that was elected uncleanly may tell what it lacks even when it he
   expect(late(1).losses.map(({ fromOffset }) => fromOffset)).toEqual([1]);
   expect(late(0).wasUnclean).toBe(false); // a mere zombie
 });
+
+test("a leader whose log ends before what is committed gives offsets out again, though all records were deleted", () => {
+  const shortLeader = (allowsUnclean: boolean) => {
+    const promise = { minInSyncReplicas: 1, allowsUnclean };
+    const audit = new PartitionAudit("t", "id", 0);
+    audit.changed(partitionImage(0, [1, 2]), promise);
+    const leader = replica(1, [batch(0, 0), batch(1, 0)], 2);
+    audit.looked(leader, 0, false);
+    audit.looked(Object.assign(leader, { startOffset: 2 }), 0, false);
+    const elected = partitionImage(0, [1, 2], { leader: 2, leaderEpoch: 1, partitionEpoch: 1, inSyncReplicas: [2] });
+    audit.changed({ ...elected, leaderRecoveryState: 1 }, promise);
+    audit.looked(replica(2, [batch(0, 0)], 1), 1, false);
+    return audit;
+  };
+  expect(shortLeader(true).losses.map(({ fromOffset }) => fromOffset)).toEqual([1]);
+  expect(() => shortLeader(false)).toThrow(/V3/);
+});

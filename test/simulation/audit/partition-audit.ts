@@ -183,7 +183,8 @@ export class PartitionAudit {
     this.newestEpoch = Math.max(this.newestEpoch, leaderEpoch);
     // It hears only now that it was to lead, and another leads already: what that one committed it need not have.
     const isLate = this.image !== undefined && leaderEpoch < this.image.leaderEpoch;
-    if (this.holdsAll(shadow)) return;
+    // Offsets are promised too: whoever leads with fewer gives them out again, though every record below was deleted.
+    if (this.holdsAll(shadow) && shadow.endOffset >= this.committedEnd) return;
     if (isLate) {
       // Elected uncleanly, it tells clients what it has until it hears of its successor.
       if (this.uncleanEpochs.has(leaderEpoch) && this.mayLose(leaderEpoch)) this.noteLoss(this.endOfSame(shadow));
