@@ -59,6 +59,7 @@ const HASTE = {
 };
 const FIRST_PRODUCE_BY_ID = 13;
 const FIRST_FETCH_BY_ID = 13;
+const WIDE_WINDOW_BYTES = 65_536;
 
 export function drawPlan(seed: string | number, swarm: SwarmOptions = {}): Plan {
   const random = new SeededRandom(String(seed)).split("plan");
@@ -73,6 +74,7 @@ export function drawPlan(seed: string | number, swarm: SwarmOptions = {}): Plan 
     ...(flaps ? drawFlaps(random.split("flapping"), DURATION_MS, nodes) : []),
     ...(diskTrouble ? drawDiskFaults(random.split("disk faults"), DURATION_MS, nodes) : []),
   ];
+  const network = drawNetwork(random.split("network"));
   // Who names topics and not their ids would go on in a topic that was made again as if it were the old one.
   const byId = faults.some(({ kind }) => kind === "recreate");
   return {
@@ -80,7 +82,7 @@ export function drawPlan(seed: string | number, swarm: SwarmOptions = {}): Plan 
     nodes,
     settings: { ...drawSettings(random.split("settings")), ...(flaps ? HASTE : {}) },
     fastDetection: random.split("detection").chance(0.7),
-    ...drawNetwork(random.split("network")),
+    ...network,
     diskLatencyMs: random.split("disk").pick([
       [0, 0],
       [0, 2],
@@ -91,13 +93,20 @@ export function drawPlan(seed: string | number, swarm: SwarmOptions = {}): Plan 
     producers: drawProducers(random.split("producers"), names).map((one) =>
       byId ? { ...one, produceVersion: FIRST_PRODUCE_BY_ID } : one,
     ),
-    consumers: drawConsumers(random.split("consumers"), names).map((one) =>
-      byId ? { ...one, fetchVersion: Math.max(one.fetchVersion, FIRST_FETCH_BY_ID) } : one,
-    ),
+    consumers: drawConsumers(random.split("consumers"), names).map((one) => ({
+      ...one,
+      ...(byId ? { fetchVersion: Math.max(one.fetchVersion, FIRST_FETCH_BY_ID) } : {}),
+      maxPartitionBytes: Math.min(one.maxPartitionBytes, mostFetched(network.habits)),
+    })),
     faults,
     clockSkewMs: drawSkew(random.split("skew"), nodes),
     durationMs: DURATION_MS,
   };
+}
+
+/** What a slow link with a narrow window brings before a client takes its request for lost. */
+function mostFetched({ windowBytes }: NetworkHabits): number {
+  return windowBytes < WIDE_WINDOW_BYTES ? 65_536 : 1_048_576;
 }
 
 function drawSkew(random: SeededRandom, nodes: number): number[] {
@@ -153,7 +162,7 @@ function drawNetwork(random: SeededRandom): { delays: LinkDelays; habits: Networ
     ]),
     habits: {
       splitChance: random.pick([0, 0.02, 0.2]),
-      windowBytes: random.pick([2000, 65_536]),
+      windowBytes: random.pick([2000, WIDE_WINDOW_BYTES]),
       lossChance: random.pick([0, 0, 0.0002, 0.003]),
     },
   };
