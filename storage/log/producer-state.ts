@@ -113,7 +113,7 @@ export class ProducerState {
   apply(batch: RecordBatch, marker: EndMarker | undefined, nowMs: number): CompletedTransaction | undefined {
     const { producerId, isTransactional } = batch;
     if (producerId < 0) return undefined;
-    if (isTransactional) this.verifications.forget(producerId);
+    if (isTransactional) this.verifications.settle(batch);
     if (batch.isControl) return marker === undefined ? undefined : this.applyMarker(batch, marker, nowMs);
     const entry = this.entryOf(producerId, nowMs);
     const { baseOffset, lastOffsetDelta } = batch;

@@ -1,9 +1,10 @@
 /**
  * Transactions of which the coordinator is being asked before their first batch is appended here (KIP-890).
  *
- * Owns: which question is the current one of a producer: its answer lets one append through, and an end marker or an append in
+ * Owns: which question is the current one of a producer: its answer lets one append through, and its end marker or an append in
  * between makes it void, so no transaction is left hanging. Leaves asking to the broker.
  */
+import type { RecordBatch } from "../../protocol/records/record-batch.ts";
 import type { TransactionVerification } from "../partition-log.ts";
 
 export interface OpenVerification extends TransactionVerification {
@@ -57,13 +58,20 @@ export class TransactionVerifications {
     return open;
   }
 
-  forget(producerId: number): void {
-    this.byProducer?.delete(producerId);
+  /**
+   * A transactional batch was written: the question of its producer is void, be the transaction open now or ended. Only with an
+   * epoch per transaction does a marker carry the epoch of the next one: a question of that epoch is about what begins behind it.
+   */
+  settle({ producerId, producerEpoch, isControl }: RecordBatch): void {
+    const open = this.of(producerId);
+    if (open === undefined) return;
+    const isOfNext = isControl && open.supportsEpochBump && open.sequenceEpoch === producerEpoch;
+    if (!isOfNext) this.byProducer?.delete(producerId);
   }
 
   expire(nowMs: number, maxAgeMs: number): void {
     for (const [producerId, { startedMs }] of this.byProducer ?? []) {
-      if (nowMs - startedMs >= maxAgeMs) this.forget(producerId);
+      if (nowMs - startedMs >= maxAgeMs) this.byProducer?.delete(producerId);
     }
   }
 }

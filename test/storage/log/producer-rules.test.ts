@@ -332,6 +332,33 @@ describe("transactions", () => {
     await log.close();
   });
 
+  it("the marker of one transaction leaves the question about the next, which has its epoch, as it is", async () => {
+    const log = await openLog(surroundings());
+    appendTransactional(log, 1, 0, 0);
+    const ofNext = log.startVerification(1, 1, 0, true);
+    const ofOldClient = log.startVerification(2, 1, 0, false);
+    appendMarker(log, true, 1, 1, { transactionVersion: 2 });
+    appendMarker(log, true, 2, 1, { transactionVersion: 2 });
+    const batch = (producerId: number) => producerBatch(producerId, 1, 0, 1, { isTransactional: true });
+    expect(append(log, batch(1), ofNext ? { verification: ofNext } : {}).baseOffset).toBe(3);
+    // A client whose transactions share an epoch: the marker is of the one that was asked about.
+    expect(await codeOf(() => append(log, batch(2), ofOldClient ? { verification: ofOldClient } : {}))).toBe(
+      ErrorCode.INVALID_TXN_STATE,
+    );
+    await log.close();
+  });
+
+  it("the marker of its own transaction makes a question void, be the epoch taken per transaction or not", async () => {
+    const log = await openLog(surroundings());
+    const verification = log.startVerification(1, 0, 0, true);
+    appendMarker(log, false, 1, 1, { transactionVersion: 2 });
+    const batch = producerBatch(1, 1, 0, 1, { isTransactional: true });
+    expect(await codeOf(() => append(log, batch, verification ? { verification } : {}))).toBe(
+      ErrorCode.INVALID_TXN_STATE,
+    );
+    await log.close();
+  });
+
   it("an old epoch is told before a missing verification", async () => {
     const log = await openLog(surroundings());
     sent(log, 1, 4, 0);
