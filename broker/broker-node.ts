@@ -49,6 +49,7 @@ import { TransactionVerifier } from "./transactions/transaction-verifier.ts";
 export interface BrokerLogs extends LogStore {
   updateConfig(topic: string, config: LogConfig): void;
   describe(): readonly DirectoryDescription[];
+  place(topic: string, partition: number, path: string): void;
 }
 
 export interface BrokerNodeOptions {
@@ -72,6 +73,8 @@ export interface BrokerNodeOptions {
   /** Takes the metrics that clients push. */
   readonly onClientTelemetry?: ClientTelemetryReceiver;
 }
+
+const MOVE_RATE = "replica.alter.log.dirs.io.max.bytes.per.second";
 
 export class BrokerNode implements Broker {
   readonly nodeId: number;
@@ -197,6 +200,10 @@ export class BrokerNode implements Broker {
     return this.options.logs.describe();
   }
 
+  placeLog(topic: string, partition: number, path: string): void {
+    this.options.logs.place(topic, partition, path);
+  }
+
   features(): NodeFeatures {
     const { features, offset } = this.image;
     return {
@@ -242,6 +249,19 @@ export class BrokerNode implements Broker {
   /** A log that was offline is back, opened anew. */
   logReopened(log: PartitionLog): void {
     this.partitions.logReopened(log, this.image);
+  }
+
+  /** A log has taken the place of another that has the same batches; nobody who waits or asks need notice. */
+  logMoved(log: PartitionLog): void {
+    this.partitions.getById(log.topicId, log.partition)?.logMoved(log);
+  }
+
+  /** Bytes a second of logs that move from one directory to another (KIP-113). */
+  get moveBytesPerSecond(): number {
+    const { dynamicOwnTexts, dynamicClusterTexts } = this.config;
+    const text = dynamicOwnTexts.get(MOVE_RATE) ?? dynamicClusterTexts.get(MOVE_RATE);
+    const rate = text === undefined ? Number.POSITIVE_INFINITY : Number(text);
+    return rate > 0 && rate < Number.MAX_SAFE_INTEGER ? rate : Number.POSITIVE_INFINITY;
   }
 
   /** Logs that could not be opened or made may be there by now; returns the partitions that are here now. */

@@ -54,6 +54,8 @@ export interface Broker {
   readonly partitions: PartitionTable;
   /** Where its logs lie, those included whose partitions are not held (any more). */
   logDirectories(): readonly DirectoryDescription[];
+  /** Has the log of a partition lie in one of them, now or once there is one. @throws KafkaError LOG_DIR_NOT_FOUND, KAFKA_STORAGE_ERROR */
+  placeLog(topic: string, partition: number, path: string): void;
   readonly fetchSessions: FetchSessionCache;
   readonly fetchMemory: FetchMemory;
   /** Of replicas that are copied from here, and to here. */

@@ -91,6 +91,7 @@ export class BrokerServer {
         remove: (topic, partition, topicId) => logs.remove(topic, partition, topicId),
         updateConfig: (topic) => logs.updateConfigs(topic),
         describe: () => logs.describe(),
+        place: (topic, partition, path) => logs.place(topic, partition, path),
       },
       controller: link.port(() => this.identity),
       isr: this.isr,
@@ -184,6 +185,12 @@ export class BrokerServer {
       onLogOffline: (log) => server?.logOffline(log),
       onLogReopened: (log) => server?.logReopened(log),
       onMissingOpened: () => server?.missingLogsOpened(),
+      assignedDirectory: (topic, partition) => server?.assignedDirectory(topic, partition),
+      onFutureReady: ({ topicId, partition, directoryId }) =>
+        server?.reports.announce(topicId, partition, directoryId) ?? Promise.resolve(false),
+      onLogMoved: (log) => server?.logMoved(log),
+      onMoveEnded: ({ topicId, partition }) => server?.reports.stays(topicId, partition),
+      moveBytesPerSecond: () => server?.broker.moveBytesPerSecond ?? Number.POSITIVE_INFINITY,
       onDirectoryOffline: (directoryId) => server?.directoryOffline(directoryId),
     });
     try {
@@ -294,6 +301,16 @@ export class BrokerServer {
     if (this.broker.partitions.getById(log.topicId, log.partition) === undefined) return;
     this.broker.logReopened(log);
     this.reports.report(log.topicId, log.partition, log.directoryId);
+  }
+
+  private logMoved(log: PartitionLog): void {
+    this.reports.moved(log.topicId, log.partition);
+    this.broker.logMoved(log);
+  }
+
+  private assignedDirectory(topic: string, partition: number): string | undefined {
+    const image = this.link.metadata.image.topics.get(topic)?.partitions[partition];
+    return image?.directories[image.replicas.indexOf(this.broker.nodeId)];
   }
 
   /** What a full disk had kept from being there is a replica again, unless its partition has gone elsewhere meanwhile. */

@@ -1,5 +1,5 @@
 /**
- * Which logs a node has, and in which of its directories.
+ * Which logs a node has, and in which of its directories; which are being filled to take the place of one in another directory.
  *
  * Owns: the tables, and the choice of a directory for a new log. Leaves to LogDirectories: everything that happens to a log.
  */
@@ -24,6 +24,10 @@ export interface HostedLog {
 export class HostedLogs {
   readonly directories: readonly LogDirectory[];
   private readonly logs = new Map<string, HostedLog>();
+  /** Those that are being filled, by the names they will have. */
+  readonly futures = new Map<string, HostedLog>();
+  /** Directories that were asked for before there was a log, by its name. */
+  private readonly preferred = new Map<string, LogDirectory>();
   /** Logs that lie in a directory but could not be opened or moved, and why. */
   readonly failed = new Map<string, Error>();
   /** Logs that were closed in order: what they say counts although they are offline. */
@@ -67,6 +71,12 @@ export class HostedLogs {
     return this.logs.values();
   }
 
+  /** With those that are being filled. */
+  *every(): IterableIterator<HostedLog> {
+    yield* this.logs.values();
+    yield* this.futures.values();
+  }
+
   get(name: string): HostedLog | undefined {
     return this.logs.get(name);
   }
@@ -101,7 +111,23 @@ export class HostedLogs {
   }
 
   *in(directory: LogDirectory): IterableIterator<HostedLog> {
-    for (const hosted of this.logs.values()) if (hosted.directory === directory) yield hosted;
+    for (const hosted of this.every()) if (hosted.directory === directory) yield hosted;
+  }
+
+  /** @throws KafkaError LOG_DIR_NOT_FOUND; KAFKA_STORAGE_ERROR when it is offline. */
+  directoryAt(path: string): LogDirectory {
+    const directory = this.directories.find((one) => one.path === path);
+    if (directory?.failure !== undefined) throw storageError(directory.failure);
+    if (directory !== undefined) return directory;
+    throw new KafkaError(this.missing.includes(path) ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.LOG_DIR_NOT_FOUND);
+  }
+
+  /** A log of this name is to be made there, should there be one. */
+  prefer(name: string, directory: LogDirectory): void {
+    this.preferred.delete(name);
+    this.preferred.set(name, directory);
+    const [oldest] = this.preferred.keys();
+    if (this.preferred.size > MAX_PREFERRED && oldest !== undefined) this.preferred.delete(oldest);
   }
 
   /** Whether all that lies in the directory was closed in order. */
@@ -114,8 +140,11 @@ export class HostedLogs {
     return this.logs.get(hosted.name) === hosted;
   }
 
-  /** The directory for a new log: the assigned one, else the one with the fewest logs. @throws KafkaError KAFKA_STORAGE_ERROR */
+  /** The directory for a new log: one that was asked for, the assigned one, the one with the fewest logs. @throws KafkaError KAFKA_STORAGE_ERROR */
   choose(name: string, { isNew = false, directoryId }: ObtainOptions): LogDirectory {
+    const preferred = this.preferred.get(name);
+    this.preferred.delete(name);
+    if (preferred !== undefined && preferred.failure === undefined) return preferred;
     const assigned = this.directories.find((directory) => directory.directoryId === directoryId);
     if (assigned?.failure !== undefined) throw storageError(assigned.failure);
     if (assigned !== undefined) return assigned;
@@ -132,8 +161,10 @@ export class HostedLogs {
     const opened = this.directories.map((directory): DirectoryDescription => {
       const { path, directoryId, failure } = directory;
       const volume = failure === undefined ? volumeOf(around, path) : NO_VOLUME;
-      const logs = Array.from(this.in(directory), ({ log }) => log);
-      return { path, directoryId, isOffline: failure !== undefined, ...volume, logs };
+      const isHere = (hosted: HostedLog): boolean => hosted.directory === directory;
+      const logs = [...this.logs.values()].filter(isHere).map(({ log }) => log);
+      const futures = [...this.futures.values()].filter(isHere).map(({ log }) => log);
+      return { path, directoryId, isOffline: failure !== undefined, ...volume, logs, futures };
     });
     const missing = this.missing.map((path) => ({
       path,
@@ -141,10 +172,14 @@ export class HostedLogs {
       isOffline: true,
       ...NO_VOLUME,
       logs: [],
+      futures: [],
     }));
     return [...opened, ...missing];
   }
 }
+
+/** Beyond that the oldest is forgotten: the log is made where there is most room, and can be moved. */
+const MAX_PREFERRED = 10_000;
 
 const NO_VOLUME = { totalBytes: -1, usableBytes: -1 };
 

@@ -37,8 +37,10 @@ export const DEFAULT_CLEANER_SETTINGS: CleanerSettings = {
 
 export interface CleanerPorts {
   readonly directories: () => readonly LogDirectory[];
-  /** Every log that is there now. */
+  /** Every log that is there now, those that are being filled among them. */
   readonly logs: () => Iterable<HostedLog>;
+  /** A log is on its way to another directory: a tombstone that went before it was copied would leave what it covers. */
+  readonly isMoving: (hosted: HostedLog) => boolean;
   readonly isCurrent: (hosted: HostedLog) => boolean;
   readonly directoryFailed: (directory: LogDirectory, error: DiskError) => void;
 }
@@ -118,7 +120,7 @@ export class LogCleaner {
 
   private *compacted(): Iterable<HostedLog> {
     for (const hosted of this.ports.logs()) {
-      if (hosted.log.config.cleanupCompact && !hosted.log.offline) yield hosted;
+      if (hosted.log.config.cleanupCompact && !hosted.log.offline && !this.ports.isMoving(hosted)) yield hosted;
     }
   }
 
@@ -149,7 +151,8 @@ export class LogCleaner {
         plan,
         maxMapBytes: this.settings.dedupeBufferBytes,
         pacer: this.pacer,
-        isWanted: () => !this.stopped && log.config.cleanupCompact && this.ports.isCurrent(hosted),
+        isWanted: () =>
+          !this.stopped && log.config.cleanupCompact && this.ports.isCurrent(hosted) && !this.ports.isMoving(hosted),
       });
       const { endOffset, bytesRead, bytesWritten } = result;
       logger.info(
@@ -188,6 +191,15 @@ export class LogCleaner {
     const offsets = this.offsetsIn(hosted.directory);
     if (this.ports.isCurrent(hosted)) offsets.set(hosted.name, offset);
     await this.write(hosted.directory, offsets);
+  }
+
+  /** A log that is filled from another is as clean as that one, and has its holes: known before a crash asks for it. */
+  async copyOffset(from: HostedLog, to: HostedLog): Promise<void> {
+    const offset = from.directory.cleanedOffsets.offsets.get(from.name);
+    if (offset === undefined) return;
+    const offsets = this.offsetsIn(to.directory);
+    offsets.set(to.name, offset);
+    await this.write(to.directory, offsets);
   }
 
   /** Writes where cleaning ended, without the logs that are no longer there. */

@@ -39,6 +39,16 @@ export interface LogDirectoriesOptions {
   readonly onLogReopened?: (log: SegmentedLog, before: SegmentedLog) => void;
   /** Logs that a full disk had kept from being opened, or made, are there now. */
   readonly onMissingOpened?: () => void;
+  /** The directory that metadata assigns to a partition of this node; undefined when it says nothing of one. */
+  readonly assignedDirectory?: (topic: string, partition: number) => string | undefined;
+  /** A future log has all of the current one: true once whoever keeps the metadata knows that it will take its place. */
+  readonly onFutureReady?: (future: SegmentedLog) => Promise<boolean>;
+  /** In the turn in which a log takes the place of one in another directory. */
+  readonly onLogMoved?: (log: SegmentedLog, before: SegmentedLog) => void;
+  /** A future log will not take the place of the current one. */
+  readonly onMoveEnded?: (future: SegmentedLog) => void;
+  /** Bytes a second of logs on the move, as it is set now; Infinity for no limit. */
+  readonly moveBytesPerSecond?: () => number;
   /** Every log in the directory is offline, and was told so. */
   readonly onDirectoryOffline?: (directoryId: string) => void;
 }
@@ -59,4 +69,6 @@ export interface DirectoryDescription {
   readonly totalBytes: number;
   readonly usableBytes: number;
   readonly logs: readonly SegmentedLog[];
+  /** Those that are being filled to take the place of one in another directory. */
+  readonly futures: readonly SegmentedLog[];
 }

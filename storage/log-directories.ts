@@ -2,16 +2,15 @@
  * The logs of a node, over one or several log directories.
  *
  * Owns: making, setting aside and deleting logs; what a failing disk means: one log, or all of a directory, is offline and the
- * others live; the end of it all. Leaves to HostedLogs: which log lies where; to LogDirectory: the files at its top; to
- * BackgroundFlush, CheckpointSchedule, LogCleaner and LogUpkeep: what is done from time to time.
+ * others live; the end of it all. Leaves to HostedLogs: which log lies where; to LogDirectory: the files at its top; to PlacedLogs:
+ * the way of a log to another directory; to BackgroundFlush, CheckpointSchedule, LogCleaner and LogUpkeep: what is done from time to time.
  */
 import { ErrorCode } from "../protocol/error-codes.ts";
 import { KafkaError } from "../protocol/kafka-error.ts";
 import { BackgroundFlush } from "./background-flush.ts";
 import { CheckpointSchedule } from "./checkpoint-schedule.ts";
 import { UNKNOWN_BROKER_EPOCH } from "./clean-shutdown-file.ts";
-import { DelayedRemoval } from "./delayed-removal.ts";
-import { partitionDirectoryName, suffixedDirectoryName } from "./directory-name.ts";
+import { partitionDirectoryName } from "./directory-name.ts";
 import { DiskError } from "./disk.ts";
 import { type HostedLog, HostedLogs, storageError } from "./hosted-logs.ts";
 import type { LogSurroundings } from "./log/log-surroundings.ts";
@@ -28,6 +27,8 @@ import {
 import type { LogDirectory } from "./log-directory.ts";
 import { closeLogs, type FailedLog, loadLog, loadLogs, reopenLog } from "./log-loading.ts";
 import { LogUpkeep } from "./log-upkeep.ts";
+import { PlacedLogs } from "./placed-logs.ts";
+import { SetAside } from "./set-aside.ts";
 import { StaleOffsets } from "./stale-offsets.ts";
 import { UnopenedLogs } from "./unopened-logs.ts";
 
@@ -41,7 +42,8 @@ export class LogDirectories {
   private readonly flush: BackgroundFlush<SegmentedLog>;
   private readonly checkpoints: CheckpointSchedule;
   private readonly upkeep: LogUpkeep;
-  private readonly removal: DelayedRemoval;
+  private readonly aside: SetAside;
+  private readonly moves: PlacedLogs;
   private readonly unopened: UnopenedLogs;
   private isLoaded = false;
   private stopped = false;
@@ -55,8 +57,9 @@ export class LogDirectories {
     this.hosted = hosted;
     const ports = {
       directories: () => hosted.online,
-      logs: () => hosted.all(),
+      logs: () => hosted.every(),
       isCurrent: (log: HostedLog) => hosted.isCurrent(log),
+      isMoving: (log: HostedLog) => hosted.futures.has(log.name),
       isKept: (name: string) => hosted.failed.has(name),
       speaks: (log: HostedLog) => !log.log.offline || hosted.closed.has(log),
       reopen: (log: HostedLog) => this.reopen(log),
@@ -65,9 +68,17 @@ export class LogDirectories {
     };
     this.checkpoints = new CheckpointSchedule(clock, this.settings.checkpoints, ports);
     this.flush = new BackgroundFlush(clock, this.settings.flush, (_log, bytes) => this.checkpoints.flushed(bytes));
-    this.upkeep = new LogUpkeep(clock, this.settings, ports);
-    this.removal = new DelayedRemoval(around.disk, clock, around.logger);
+    this.upkeep = new LogUpkeep(clock, this.settings, { ...ports, logs: () => hosted.all() });
+    this.aside = new SetAside(around);
     this.cleaner = new LogCleaner(around, this.settings.cleaner, ports);
+    this.moves = new PlacedLogs({
+      ...{ options, hosted, aside: this.aside, cleaner: this.cleaner, checkpoints: this.checkpoints },
+      watch: (log, failed) => this.watch(log, failed),
+      forget: ({ log }) => this.flush.forget(log),
+      host: (log) => this.host(log),
+      checkDirectory: (directory) => this.checkDirectory(directory),
+      syncNames: (directory) => this.onDirectory(directory, () => directory.syncNames()),
+    });
     this.unopened = new UnopenedLogs({
       hasRoom: ({ directory }) => this.hasRoom(directory),
       open: ({ place, directory }) => loadLog(around, place, directory, options.configOf(place.topic)),
@@ -110,11 +121,14 @@ export class LogDirectories {
   async load(): Promise<void> {
     const { around, hosted, options } = this;
     const directoryFailed = (directory: LogDirectory, error: DiskError) => this.directoryFailed(directory, error);
-    const { logs, failed, deleted } = await loadLogs(around, hosted.online, options.configOf, directoryFailed);
+    const { configOf, assignedDirectory } = options;
+    const ports = { configOf, directoryFailed, assignedDirectory };
+    const { logs, futures, failed, deleted } = await loadLogs(around, hosted.online, ports);
     for (const [name, one] of failed) this.isMissing(name, one);
     for (const log of logs) this.host(log);
-    for (const { path, topic } of deleted) this.removal.add(path, options.configOf(topic).fileDeleteDelayMs);
+    for (const one of deleted) this.aside.found(one, configOf(one.topic).fileDeleteDelayMs);
     this.isLoaded = true;
+    for (const future of futures) this.moves.host(future);
     this.checkpoints.start();
     this.upkeep.start();
     this.cleaner.start();
@@ -126,6 +140,11 @@ export class LogDirectories {
 
   *all(): IterableIterator<SegmentedLog> {
     for (const { log } of this.hosted.all()) yield log;
+  }
+
+  /** As PlacedLogs has it. @throws KafkaError */
+  place(topic: string, partition: number, path: string): void {
+    this.moves.place(topic, partition, path);
   }
 
   /**
@@ -174,8 +193,7 @@ export class LogDirectories {
   remove(topic: string, partition: number, topicId: string): void {
     const hosted = this.hosted.get(partitionDirectoryName(topic, partition));
     if (hosted?.log.topicId !== topicId) return;
-    const path = this.putAway(hosted, "delete");
-    if (path !== undefined) this.removal.add(path, hosted.log.config.fileDeleteDelayMs);
+    this.putAway(hosted, "delete");
   }
 
   /** Sets aside every log whose partition is not this node's any more; the node never removes their files. */
@@ -185,7 +203,7 @@ export class LogDirectories {
 
   /** Configs of a topic, or of all, changed. */
   updateConfigs(topic?: string): void {
-    for (const log of this.all()) {
+    for (const { log } of this.hosted.every()) {
       if (topic === undefined || log.topic === topic) log.updateConfig(this.options.configOf(log.topic));
     }
   }
@@ -202,9 +220,10 @@ export class LogDirectories {
     }
     const { hosted } = this;
     this.stopTasks();
+    await this.moves.stop();
     await this.cleaner.stop();
     await this.checkpoints.ended();
-    await this.removal.stop();
+    await this.aside.stop();
     await closeLogs(hosted, this.around.clock);
     await this.checkpoints.writeAll();
     for (const directory of hosted.directories) {
@@ -221,8 +240,9 @@ export class LogDirectories {
   abandon(): void {
     this.stopTasks();
     this.cleaner.halt();
-    void this.removal.stop();
-    for (const log of this.all()) log.abandon();
+    this.moves.halt();
+    void this.aside.stop();
+    for (const { log } of this.hosted.every()) log.abandon();
     for (const directory of this.hosted.directories) directory.release();
   }
 
@@ -235,12 +255,15 @@ export class LogDirectories {
   }
 
   private host(hosted: HostedLog): void {
-    const { log } = hosted;
     this.hosted.set(hosted);
-    log.onOffline = (_log, error) => this.logFailed(hosted, error);
+    this.watch(hosted, (error) => this.logFailed(hosted, error));
+  }
+
+  private watch({ log }: HostedLog, failed: (error: Error) => void): void {
+    log.onOffline = (_log, error) => failed(error);
     log.onMarksLowered = () => this.checkpoints.lowered();
     this.flush.watch(log);
-    if (log.offline) this.logFailed(hosted, new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR));
+    if (log.offline) failed(new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR));
   }
 
   private setAside(hosted: HostedLog): void {
@@ -251,23 +274,19 @@ export class LogDirectories {
   /** Renames a log's directory and lets go of the log; returns where it lies now, undefined when it could not be moved. */
   private putAway(hosted: HostedLog, state: "delete" | "stray"): string | undefined {
     const { log, directory, name } = hosted;
+    this.moves.end(name);
     this.hosted.delete(name);
     this.flush.forget(log);
     this.stale.add(name);
-    const uniqueId = this.around.random.bytes(16).toString("hex");
-    const path = `${directory.path}/${suffixedDirectoryName(log.topic, log.partition, state, uniqueId)}`;
     try {
-      if (directory.failure !== undefined) throw storageError(directory.failure);
-      log.rename(path);
+      const path = this.aside.put(hosted, state);
+      void this.onDirectory(directory, () => directory.syncNames());
+      return path;
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error;
       this.hosted.failed.set(name, error);
       return undefined;
-    } finally {
-      log.abandon();
     }
-    void this.onDirectory(directory, () => directory.syncNames());
-    return path;
   }
 
   private forgetNow(names: ReadonlySet<string>): void {

@@ -1,12 +1,13 @@
 /**
  * Opens the logs that lie in a node's directories, and closes them: a few at a time, and never for long in one turn.
  *
- * Owns: which directory holds what, with which checkpoints it is opened, and that two directories do not hold the same log.
+ * Owns: which directory holds what, with which checkpoints it is opened, and that two directories do not hold the same log: of two
+ * that a kill left while one took the place of the other, the one counts that the metadata names.
  * Leaves to openPartitionLog: what lies in it. A log that cannot be opened is remembered as failed; others live.
  */
 import { KafkaError } from "../protocol/kafka-error.ts";
 import type { Clock } from "./clock.ts";
-import { partitionDirectoryName } from "./directory-name.ts";
+import { partitionDirectoryName, suffixedDirectoryName } from "./directory-name.ts";
 import { DiskError } from "./disk.ts";
 import type { HostedLog, HostedLogs } from "./hosted-logs.ts";
 import type { LogSurroundings } from "./log/log-surroundings.ts";
@@ -38,39 +39,57 @@ export interface LogPlace {
   readonly topicId?: string;
 }
 
+export interface LoadingPorts {
+  readonly configOf: (topic: string) => LogConfig;
+  /** A directory cannot be listed. */
+  readonly directoryFailed: (directory: LogDirectory, error: DiskError) => void;
+  /** The directory that the metadata assigns to a partition. */
+  readonly assignedDirectory: ((topic: string, partition: number) => string | undefined) | undefined;
+}
+
 export interface LoadedLogs {
   readonly logs: readonly HostedLog[];
+  /** Those that were being filled to take the place of one of `logs`. */
+  readonly futures: readonly HostedLog[];
   /** Those that could not be opened, by name. */
   readonly failed: ReadonlyMap<string, FailedLog>;
   /** Directories of logs that were deleted before the node stopped. */
   readonly deleted: readonly FoundDirectory[];
 }
 
-/** @throws DirectoryRefused: two directories hold the same log. DiskError of a directory that cannot be listed goes to `directoryFailed`. */
+/** A directory of a log, and the one it lies in. */
+interface Job {
+  readonly found: FoundDirectory;
+  readonly directory: LogDirectory;
+}
+
+/** @throws DirectoryRefused: two directories hold the same log, and nobody says which counts. */
 export async function loadLogs(
   around: LogSurroundings,
   directories: readonly LogDirectory[],
-  configOf: (topic: string) => LogConfig,
-  directoryFailed: (directory: LogDirectory, error: DiskError) => void,
+  ports: LoadingPorts,
 ): Promise<LoadedLogs> {
-  const jobs: { readonly found: FoundDirectory; readonly directory: LogDirectory }[] = [];
+  const { configOf } = ports;
   const deleted: FoundDirectory[] = [];
-  const places = new Map<string, string>();
+  const places = new Map<string, Job>();
+  const fillings: Job[] = [];
+  const leftAlone = ({ path }: FoundDirectory): void =>
+    around.logger.warn({ path }, "a directory set aside is left alone");
   for (const directory of directories) {
-    for (const found of listOrFail(directory, directoryFailed)) {
-      const { topic, partition, state, path } = found;
+    for (const found of listOrFail(directory, ports.directoryFailed)) {
+      const { topic, partition, state } = found;
       if (topic === METADATA_TOPIC) continue;
       if (state === "delete") deleted.push(found);
-      if (state === "stray" || state === "future") around.logger.warn({ path }, "a directory set aside is left alone");
+      if (state === "stray") leftAlone(found);
+      if (state === "future") fillings.push({ found, directory });
       if (state !== "current") continue;
       const name = partitionDirectoryName(topic, partition);
+      const job = { found, directory };
       const other = places.get(name);
-      if (other !== undefined)
-        throw new DirectoryRefused(`${other} and ${path} hold the same partition: remove one of them`);
-      places.set(name, path);
-      jobs.push({ found, directory });
+      places.set(name, other === undefined ? job : theOneAssigned(around, other, job, ports));
     }
   }
+  const jobs = [...places.values()];
   const logs: HostedLog[] = [];
   const failed = new Map<string, FailedLog>();
   const slice = new TimeSlice(around.clock);
@@ -93,7 +112,53 @@ export async function loadLogs(
   };
   jobs.reverse();
   await Promise.all(Array.from({ length: CONCURRENT_LOADS }, work));
-  return { logs, failed, deleted };
+  const futures = new Map<string, HostedLog>();
+  for (const { found, directory } of fillings) {
+    const name = partitionDirectoryName(found.topic, found.partition);
+    const current = logs.find((one) => one.name === name);
+    const future =
+      current === undefined || current.directory === directory || futures.has(name)
+        ? undefined
+        : await loadFuture(around, { found, directory }, current.log);
+    if (future === undefined) leftAlone(found);
+    else futures.set(name, { name, directory, log: future });
+  }
+  return { logs, futures: [...futures.values()], failed, deleted };
+}
+
+/** Of two directories with the same partition: a kill came before the old one lost its name. The other is set aside. */
+function theOneAssigned(around: LogSurroundings, one: Job, other: Job, { assignedDirectory }: LoadingPorts): Job {
+  const { topic, partition } = one.found;
+  const assigned = assignedDirectory?.(topic, partition);
+  const [kept] = [one, other].filter(({ directory }) => directory.directoryId === assigned);
+  if (kept === undefined) {
+    const paths = `${one.found.path} and ${other.found.path}`;
+    throw new DirectoryRefused(`${paths} hold the same partition: remove one of them`);
+  }
+  const { found, directory } = kept === one ? other : one;
+  const uniqueId = around.random.bytes(16).toString("hex");
+  const path = `${directory.path}/${suffixedDirectoryName(topic, partition, "stray", uniqueId)}`;
+  around.disk.rename(found.path, path);
+  around.logger.warn(
+    { path, kept: kept.found.path },
+    "of two logs of one partition the one that was replaced is set aside",
+  );
+  return kept;
+}
+
+/** Undefined when it is of no use: it is left alone then. */
+async function loadFuture(
+  around: LogSurroundings,
+  { found, directory }: Job,
+  current: SegmentedLog,
+): Promise<SegmentedLog | undefined> {
+  try {
+    return await loadLog(around, { ...found, topicId: current.topicId }, directory, current.config);
+  } catch (error) {
+    if (!(error instanceof DiskError || error instanceof KafkaError)) throw error;
+    around.logger.error({ path: found.path, error: String(error) }, "a log that was being moved cannot be opened");
+    return undefined;
+  }
 }
 
 /** Opens one log with what its directory's checkpoints say of it. @throws DiskError, KafkaError */
@@ -131,7 +196,7 @@ export function reopenLog(around: LogSurroundings, { name, log, directory }: Hos
 
 /** Closes every log that is online; `closed` then holds those that could be. */
 export async function closeLogs(hosted: HostedLogs, clock: Clock): Promise<void> {
-  const left = [...hosted.all()].filter(({ log }) => !log.offline);
+  const left = [...hosted.every()].filter(({ log }) => !log.offline);
   const slice = new TimeSlice(clock);
   const work = async (): Promise<void> => {
     for (let next = left.pop(); next !== undefined; next = left.pop()) {

@@ -1,13 +1,14 @@
 /**
  * AlterReplicaLogDirs (key 34): where the replicas of this broker are to lie (KIP-113).
  *
- * Owns: the checks in Kafka's order. A replica that lies where it is asked for is there already.
+ * Owns: the checks in Kafka's order. Leaves to the logs of the node: making the replica there, or moving it.
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { errorCodeOf, KafkaError } from "../../protocol/kafka-error.ts";
 import type { AlterReplicaLogDirs } from "../../protocol/messages/log-dirs.ts";
 import type { Broker } from "../broker.ts";
 import type { Handler } from "../dispatch/handler.ts";
+import { isCordoned } from "./log-dirs.ts";
 
 /** Of the directory a replica would be moved in: "topic-partition.uuid-future". */
 const FUTURE_SUFFIX_LENGTH = ".-future".length + 32;
@@ -38,7 +39,10 @@ function outcome(place: () => void): number {
   }
 }
 
-/** @throws KafkaError why the replica will not lie there. */
+/**
+ * The directory is remembered for a replica that is still to come.
+ * @throws KafkaError why the replica will not lie there.
+ */
 function place(broker: Broker, topic: string, index: number, path: string): void {
   if (`${topic}-${index}`.length + FUTURE_SUFFIX_LENGTH > MAX_NAME_LENGTH) {
     throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION);
@@ -46,10 +50,10 @@ function place(broker: Broker, topic: string, index: number, path: string): void
   const directory = broker.logDirectories().find((one) => one.path === path);
   if (directory === undefined) throw new KafkaError(ErrorCode.LOG_DIR_NOT_FOUND);
   if (directory.isOffline) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR);
-  const partition = broker.partitions.require(topic, index, broker.image);
-  if (partition.log.offline) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR);
-  if (directory.logs.some((log) => log === partition.log)) return;
-  // Differs from Kafka: a replica cannot be moved from one log directory of a broker to another; AlterReplicaLogDirs answers
-  // KAFKA_STORAGE_ERROR.
-  throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR);
+  const partition = broker.partitions.get(topic, index);
+  if (partition?.log.offline === true) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR);
+  const isThere = partition !== undefined && directory.logs.some((log) => log === partition.log);
+  if (!isThere && isCordoned(broker, path)) throw new KafkaError(ErrorCode.INVALID_REPLICA_ASSIGNMENT);
+  broker.placeLog(topic, index, path);
+  broker.partitions.require(topic, index, broker.image);
 }

@@ -29,33 +29,40 @@ export const handleDescribeLogDirs: Handler<typeof DescribeLogDirs> = ({ topics 
 const keyOf = (topic: string) => (partition: number) => `${topic}-${partition}`;
 
 function describe(
-  { path, isOffline, totalBytes, usableBytes, logs }: DirectoryDescription,
+  { path, isOffline, totalBytes, usableBytes, logs, futures }: DirectoryDescription,
   isAsked: (log: PartitionLog) => boolean,
   broker: Broker,
 ): Directory {
   if (isOffline) return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, logDir: path, topics: [] };
-  const isCordoned = broker.config.settings.cordonedLogDirs?.includes(path) ?? false;
   return {
     errorCode: ErrorCode.NONE,
     logDir: path,
-    topics: topicsOf(logs.filter(isAsked), broker),
-    ...{ totalBytes, usableBytes, isCordoned },
+    topics: topicsOf(logs.filter(isAsked), futures.filter(isAsked), broker),
+    ...{ totalBytes, usableBytes, isCordoned: isCordoned(broker, path) },
   };
 }
 
-function topicsOf(logs: readonly PartitionLog[], broker: Broker): Topics {
+/** Nothing new is to be put there. */
+export function isCordoned(broker: Broker, path: string): boolean {
+  return broker.config.settings.cordonedLogDirs?.includes(path) ?? false;
+}
+
+function topicsOf(logs: readonly PartitionLog[], futures: readonly PartitionLog[], broker: Broker): Topics {
   const byTopic = new Map<string, Topics[number]["partitions"][number][]>();
-  for (const log of logs) {
+  const add = (log: PartitionLog, offsetLag: number, isFutureKey: boolean): void => {
     const partitions = byTopic.get(log.topic) ?? [];
     byTopic.set(log.topic, partitions);
-    partitions.push({
-      partitionIndex: log.partition,
-      partitionSize: log.sizeBytes,
-      offsetLag: offsetLag(log, broker),
-      isFutureKey: false,
-    });
-  }
+    partitions.push({ partitionIndex: log.partition, partitionSize: log.sizeBytes, offsetLag, isFutureKey });
+  };
+  for (const log of logs) add(log, offsetLag(log, broker), false);
+  for (const log of futures) add(log, futureLag(log, broker), true);
   return Array.from(byTopic, ([name, partitions]) => ({ name, partitions }));
+}
+
+/** How far a log that is being filled is behind the one it is filled from. */
+function futureLag(log: PartitionLog, { partitions }: Broker): number {
+  const current = partitions.get(log.topic, log.partition)?.log;
+  return current === undefined || current.offline ? UNKNOWN_LAG : current.logEndOffset - log.logEndOffset;
 }
 
 /** How far the log is behind the high watermark. */

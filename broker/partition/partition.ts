@@ -38,7 +38,7 @@ export class Partition implements ChangingPartition {
   readonly topic: string;
   readonly index: number;
   readonly topicId: string;
-  readonly log: PartitionLog;
+  private currentLog: PartitionLog;
   /** The high watermark moved, leadership changed or the log went offline: for consumers and acks=all producers. */
   readonly highWatermarkWatch: WatchList;
   /** The log grew, or the above: for followers. */
@@ -62,11 +62,15 @@ export class Partition implements ChangingPartition {
     this.topic = topic;
     this.index = index;
     this.topicId = topicId;
-    this.log = log;
+    this.currentLog = log;
     this.around = around;
     this.highWatermarkWatch = new WatchList(around.waking);
     this.appendWatch = new WatchList(around.followerWaking);
     this.lowWatermarkWatch = new WatchList(around.waking);
+  }
+
+  get log(): PartitionLog {
+    return this.currentLog;
   }
 
   get leader(): LeaderState | undefined {
@@ -195,11 +199,23 @@ export class Partition implements ChangingPartition {
     if (log.countedEndOffset === log.logEndOffset) return;
     log.flush().then(
       () => {
+        if (log !== this.log) return;
         // Whoever waits for this replica alone (acks=1) does not wait for the high watermark.
         if (!this.maybeAdvanceHighWatermark()) this.highWatermarkWatch.wake();
       },
-      () => this.resign(), // the log has taken itself offline and said so
+      () => {
+        // It has taken itself offline and said so.
+        if (log === this.log) this.resign();
+      },
     );
+  }
+
+  /** Another log with the same batches takes the place of this one: its copy in another directory. */
+  logMoved(log: PartitionLog): void {
+    this.currentLog = log;
+    if (this.isLeader) this.count();
+    this.highWatermarkWatch.wake();
+    this.appendWatch.wake();
   }
 
   /** Moves the high watermark as far as the replicas allow; true when it moved. */

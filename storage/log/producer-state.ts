@@ -33,7 +33,7 @@ const EPOCH_BUMP_VERSION = 2;
 
 export class ProducerState {
   readonly transactions = new OpenTransactions();
-  readonly verifications = new TransactionVerifications();
+  verifications = new TransactionVerifications();
   /** Exclusive. */
   endOffset = 0;
   private readonly limits: ProducerLimits;

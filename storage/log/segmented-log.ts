@@ -199,6 +199,17 @@ export class SegmentedLog extends LogView implements PartitionLog {
     }
   }
 
+  /** Takes the place of a log whose batches it has all of, with what only memory knows of that one. */
+  takeOver(before: SegmentedLog): void {
+    this.change(() => {
+      const { state } = this;
+      state.producers.verifications = before.state.producers.verifications;
+      if (before.latestLeaderEpoch > this.latestLeaderEpoch) this.startLeaderEpoch(before.latestLeaderEpoch);
+      if (before.highWatermark > state.highWatermark) state.setHighWatermark(before.highWatermark);
+      if (before.logStartOffset > state.logStartOffset) state.raiseLogStartOffset(before.logStartOffset);
+    });
+  }
+
   /** Moves the directory, of a log that is offline too: a full disk does not keep a name. The caller syncs the one above. */
   rename(path: string): void {
     try {

@@ -20,6 +20,8 @@ interface Told {
   readonly reopened: string[];
   /** How often logs that were missing are there. */
   missingOpened: number;
+  readonly moved: string[];
+  movesEnded: number;
 }
 
 export interface Bench {
@@ -27,6 +29,11 @@ export interface Bench {
   node: Incarnation;
   readonly told: Told;
   readonly configs: Map<string, Partial<LogConfig>>;
+  moveBytesPerSecond: number | undefined;
+  /** The log directory that the metadata assigns to all logs. */
+  assigned: string | undefined;
+  /** What the controller says of a log that is about to be elsewhere. */
+  ready: () => Promise<boolean>;
   open(paths?: readonly string[], settings?: Partial<LogDirectoriesSettings>): Promise<LogDirectories>;
   wait(ms: number): Promise<void>;
   restart(powerLoss: boolean): void;
@@ -36,13 +43,17 @@ export interface Bench {
 export async function onNode(body: (bench: Bench) => Promise<void>, seed: number | string = 1): Promise<void> {
   const simulation = new Simulation({ seed, latencyMs: [0, 1] });
   const watcher = simulation.boot("watcher");
-  const told: Told = { offline: [], directories: [], reopened: [], missingOpened: 0 };
+  const told: Told = { offline: [], directories: [], reopened: [], missingOpened: 0, moved: [], movesEnded: 0 };
+  const ids = new Map<string, string>();
   const configs = new Map<string, Partial<LogConfig>>();
   const bench: Bench = {
     simulation,
     node: simulation.boot("a"),
     told,
     configs,
+    moveBytesPerSecond: undefined,
+    assigned: undefined,
+    ready: async () => true,
     open: async (paths = ["/d1"], settings = {}) => {
       const options: LogDirectoriesOptions = {
         around: surroundingsOf(bench.node),
@@ -55,9 +66,18 @@ export async function onNode(body: (bench: Bench) => Promise<void>, seed: number
         onLogReopened: (log, before) =>
           told.reopened.push(`${log.topic}-${log.partition} ${before.offline} ${log.offline}`),
         onMissingOpened: () => void told.missingOpened++,
+        assignedDirectory: () => (bench.assigned === undefined ? undefined : ids.get(bench.assigned)),
+        onFutureReady: () => bench.ready(),
+        onLogMoved: (log, before) =>
+          told.moved.push(
+            [`${log.topic}-${log.partition}`, ...[before, log].map(({ path }) => path.slice(0, 3))].join(" "),
+          ),
+        onMoveEnded: () => void told.movesEnded++,
+        moveBytesPerSecond: () => bench.moveBytesPerSecond ?? Number.POSITIVE_INFINITY,
         onDirectoryOffline: (id) => told.directories.push(id),
       };
       const logs = await LogDirectories.open(options);
+      for (const { path, directoryId } of logs.describe()) if (directoryId !== undefined) ids.set(path, directoryId);
       await logs.load();
       return logs;
     },

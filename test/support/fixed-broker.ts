@@ -121,10 +121,12 @@ export class FixedBroker {
         updateConfig: (topic, config) => {
           for (const log of this.logs.values()) if (log.topic === topic) log.updateConfig(config);
         },
+        place: () => {},
         describe: () => [
           {
             ...{ path: "/data", directoryId: DirectoryId.UNASSIGNED, isOffline: false, ...disk.volume("/data") },
             logs: [...this.logs.values()],
+            futures: [],
           },
         ],
       },

@@ -29,7 +29,15 @@ function describeOn(logDirectories: FixedBroker["broker"]["logDirectories"]) {
 test("a directory that is offline says only that", async () => {
   await plane.createTopic("offline");
   const [directory] = plane.fixed.broker.logDirectories();
-  const offline = { path: "/gone", directoryId: undefined, isOffline: true, totalBytes: -1, usableBytes: -1, logs: [] };
+  const offline = {
+    path: "/gone",
+    directoryId: undefined,
+    isOffline: true,
+    totalBytes: -1,
+    usableBytes: -1,
+    logs: [],
+    futures: [],
+  };
   expect(describeOn(() => [offline, ...(directory === undefined ? [] : [directory])])).toMatchObject({
     errorCode: 0,
     results: [

@@ -1,0 +1,188 @@
+import { describe, expect, test } from "vitest";
+import { ErrorCode } from "../../protocol/error-codes.ts";
+import type { SegmentedLog } from "../../storage/log/segmented-log.ts";
+import type { LogDirectories } from "../../storage/log-directories.ts";
+import { type Bench, codeOf, ID, names, OTHER_ID, onNode, put, values } from "./node-logs.ts";
+
+const BOTH = ["/d1", "/d2"];
+
+/** A log in the first directory, with so many records. */
+async function openWith(bench: Bench, count: number): Promise<{ logs: LogDirectories; log: SegmentedLog }> {
+  const logs = await bench.open(BOTH);
+  logs.place("t", 0, "/d1");
+  const log = logs.obtain("t", 0, ID);
+  put(log, ...texts(0, count));
+  return { logs, log };
+}
+
+const texts = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `${from + i}`);
+const kinds = (bench: Bench, path: string) =>
+  names(bench, path)
+    .filter((name) => name.startsWith("t-0"))
+    .map((name) => name.replace(/\.[0-9a-f]{32}/, ""));
+const futures = (logs: LogDirectories) => logs.describe().map(({ futures }) => futures.map((log) => log.logEndOffset));
+
+describe("a log that is asked for in another directory", () => {
+  test("R214: is copied while it grows, and is the log once it has all of it", () =>
+    onNode(async (bench) => {
+      const { logs, log } = await openWith(bench, 300);
+      logs.place("t", 0, "/d2");
+      expect([kinds(bench, "/d1"), kinds(bench, "/d2"), futures(logs)]).toEqual([["t-0"], ["t-0-future"], [[], [0]]]);
+      put(log, ...texts(300, 320));
+      // A leader that wrote nothing in its epoch yet.
+      log.startLeaderEpoch(3);
+      await bench.wait(100);
+      expect(bench.told.moved).toEqual(["t-0 /d1 /d2"]);
+      const now = logs.get("t", 0) as SegmentedLog;
+      expect(now).not.toBe(log);
+      expect([now.logEndOffset, now.highWatermark, now.latestLeaderEpoch]).toEqual([320, log.highWatermark, 3]);
+      put(now, "new");
+      expect(await values(now)).toEqual([...texts(0, 320), "new"]);
+      expect([kinds(bench, "/d1"), kinds(bench, "/d2"), futures(logs)]).toEqual([["t-0-delete"], ["t-0"], [[], []]]);
+      await bench.wait(61_000);
+      expect(kinds(bench, "/d1")).toEqual([]);
+      await logs.close();
+      const again = await bench.open(BOTH);
+      expect(await values(again.get("t", 0))).toEqual([...texts(0, 320), "new"]);
+      again.abandon();
+    }));
+
+  test("R214: a node that is killed in the middle goes on where the copy ends", () =>
+    onNode(async (bench) => {
+      const { logs, log } = await openWith(bench, 200);
+      const large = Array.from({ length: 100 }, (_, i) => `${i}`.padEnd(20_000));
+      put(log, ...large);
+      bench.moveBytesPerSecond = 1000;
+      logs.place("t", 0, "/d2");
+      await bench.wait(3000);
+      // As far as one round goes: the next has to wait.
+      const [copied = 0] = futures(logs)[1] as number[];
+      expect(copied).toBeGreaterThan(200);
+      expect(copied).toBeLessThan(300);
+      bench.restart(false);
+      bench.moveBytesPerSecond = undefined;
+      const again = await bench.open(BOTH);
+      expect(kinds(bench, "/d2")).toEqual(["t-0-future"]);
+      expect(again.get("t", 0)?.path).toBe("/d1/t-0");
+      await bench.wait(1000);
+      expect(bench.told.moved).toEqual(["t-0 /d1 /d2"]);
+      expect(await values(again.get("t", 0))).toEqual([...texts(0, 200), ...large]);
+      again.abandon();
+    }));
+
+  test.each(Array.from({ length: 12 }, (_, seed) => seed))(
+    "R214: whenever the power fails, the log is there once and whole (%i)",
+    (seed) =>
+      onNode(async (bench) => {
+        const { logs, log } = await openWith(bench, 100);
+        await log.flush();
+        logs.place("t", 0, "/d2");
+        await bench.wait(seed);
+        bench.assigned = "/d2";
+        bench.restart(true);
+        const again = await bench.open(BOTH);
+        await bench.wait(1000);
+        expect(await values(again.get("t", 0))).toEqual(texts(0, 100));
+        // Where the power failed before anything of the copy was on the device nobody asks for it any more.
+        const isOver = kinds(bench, "/d2").length === 0;
+        expect(again.get("t", 0)?.path).toBe(isOver ? "/d1/t-0" : "/d2/t-0");
+        again.abandon();
+      }, seed),
+  );
+
+  test("R214: of two directories that a kill left by the same name the one counts that the metadata names", () =>
+    onNode(async (bench) => {
+      const { logs } = await openWith(bench, 10);
+      logs.place("t", 0, "/d2");
+      bench.node.disk.faults.add({ operation: "rename", path: /d1\/t-0$/, error: "io" });
+      await bench.wait(1000);
+      expect([kinds(bench, "/d1"), kinds(bench, "/d2")]).toEqual([["t-0"], ["t-0"]]);
+      bench.restart(false);
+      bench.node.disk.faults.clear();
+      await expect(bench.open(BOTH)).rejects.toThrow("hold the same partition");
+      bench.restart(false);
+      bench.assigned = "/d2";
+      const again = await bench.open(BOTH);
+      expect(again.get("t", 0)?.path).toBe("/d2/t-0");
+      expect(kinds(bench, "/d1")).toEqual(["t-0-stray"]);
+      again.abandon();
+    }));
+
+  test("R214: the copy is cut back where the log was, whatever came behind", () =>
+    onNode(async (bench) => {
+      const { logs, log } = await openWith(bench, 50);
+      bench.ready = () => new Promise(() => {});
+      logs.place("t", 0, "/d2");
+      await bench.wait(1000);
+      expect(futures(logs)).toEqual([[], [50]]);
+      log.truncateTo(40);
+      log.startLeaderEpoch(7);
+      put(log, ...texts(100, 120));
+      bench.ready = async () => true;
+      logs.place("t", 0, "/d1");
+      logs.place("t", 0, "/d2");
+      await bench.wait(1000);
+      expect(await values(logs.get("t", 0))).toEqual([...texts(0, 40), ...texts(100, 120)]);
+      expect(logs.get("t", 0)?.path).toBe("/d2/t-0");
+      await logs.close();
+    }));
+
+  test("R214: a move ends when it is asked back, elsewhere, or its log is deleted", () =>
+    onNode(async (bench) => {
+      bench.ready = () => new Promise(() => {});
+      const { logs } = await openWith(bench, 10);
+      logs.place("t", 0, "/d2");
+      logs.place("t", 0, "/d1");
+      expect([kinds(bench, "/d1"), kinds(bench, "/d2"), bench.told.movesEnded]).toEqual([["t-0"], ["t-0-delete"], 1]);
+      logs.place("t", 0, "/d2");
+      logs.place("t", 0, "/d2");
+      await bench.wait(100);
+      logs.remove("t", 0, ID);
+      expect([kinds(bench, "/d1"), bench.told.movesEnded]).toEqual([["t-0-delete"], 2]);
+      await bench.wait(61_000);
+      expect([kinds(bench, "/d1"), kinds(bench, "/d2")]).toEqual([[], []]);
+      expect(codeOf(() => logs.place("t", 0, "/d9"))).toBe(ErrorCode.LOG_DIR_NOT_FOUND);
+      logs.place("t", 0, "/d2");
+      expect(logs.obtain("t", 0, OTHER_ID).path).toBe("/d2/t-0");
+      await logs.close();
+    }));
+
+  test("R214: a directory that fails while it is filled leaves the log where it is", () =>
+    onNode(async (bench) => {
+      const { logs, log } = await openWith(bench, 10);
+      bench.node.disk.faults.add({ operation: "append", path: /d2/, error: "io" });
+      logs.place("t", 0, "/d2");
+      bench.node.disk.faults.add({ operation: "writeFile", path: /d2/, error: "io" });
+      await bench.wait(1000);
+      expect([log.offline, futures(logs), bench.told.directories.length]).toEqual([false, [[], []], 1]);
+      expect(codeOf(() => logs.place("t", 0, "/d2"))).toBe(ErrorCode.KAFKA_STORAGE_ERROR);
+      put(log, "more");
+      logs.abandon();
+    }));
+
+  test("R214: no tombstone goes while a log is copied, and its holes are known in the new directory", () =>
+    onNode(async (bench) => {
+      bench.configs.set("t", { cleanupPolicies: ["compact"], minCleanableDirtyRatio: 0, segmentBytes: 200 } as never);
+      bench.configs.set("t", { ...bench.configs.get("t"), cleanupCompact: true, cleanupDelete: false });
+      const { logs, log } = await openWith(bench, 60);
+      log.setHighWatermark(60);
+      await logs.cleaner.cleanAll();
+      const cleaned = await values(log);
+      expect(cleaned?.length).toBeLessThan(60);
+      bench.ready = () => new Promise(() => {});
+      logs.place("t", 0, "/d2");
+      await bench.wait(1000);
+      put(log, ...texts(100, 160));
+      log.setHighWatermark(log.logEndOffset);
+      await logs.cleaner.cleanAll();
+      expect((await values(log))?.length).toBe((cleaned?.length ?? 0) + 60);
+      bench.configs.set("t", { segmentBytes: 200 });
+      bench.restart(false);
+      bench.ready = async () => true;
+      const again = await bench.open(BOTH);
+      await bench.wait(1000);
+      expect(again.get("t", 0)?.path).toBe("/d2/t-0");
+      expect((await values(again.get("t", 0)))?.length).toBe((cleaned?.length ?? 0) + 60);
+      again.abandon();
+    }));
+});
