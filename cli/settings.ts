@@ -12,6 +12,7 @@ import { EFFECTIVE_CONFIGS } from "../broker/config/effective-configs.ts";
 import { listenersOf } from "../broker/config/listeners.ts";
 import { unknownSetting } from "../broker/config/setting-hints.ts";
 import type { NodeListener } from "../cluster/broker-listeners.ts";
+import { logDirectoriesWithin } from "../cluster/log-settings.ts";
 import type { NodeOptions } from "../cluster/start-nodes.ts";
 import { CommandError } from "./command-error.ts";
 import type { StartOptions } from "./start-options.ts";
@@ -49,6 +50,8 @@ export function gatherSettings(
   for (const name of given.keys()) {
     if (!isBrokerConfigName(name)) throw new CommandError(unknownSetting(name));
     const instead = FROM_OPTIONS.get(name);
+    const isWithin = name === "log.dirs" && logDirectoriesWithin("", given.get(name)) !== "";
+    if (isWithin) continue;
     if (instead !== undefined) withoutEffect.set(name, instead);
     else if (!hasEffect(name)) withoutEffect.set(name, "nothing here depends on it");
   }
@@ -75,7 +78,7 @@ function nodeOptions(
     ["broker.id", String(nodeId)] as const,
     ["process.roles", "broker,controller"] as const,
     ["controller.listener.names", controllers] as const,
-    ["log.dirs", directory] as const,
+    ["log.dirs", logDirectoriesWithin(directory, given.get("log.dirs"))] as const,
     ["listeners", listeners] as const,
     [
       "advertised.listeners",

@@ -7,6 +7,7 @@ import { unknownSetting } from "../broker/config/setting-hints.ts";
 import type { ClientTelemetryPush } from "../broker/telemetry/client-telemetry.ts";
 import type { Logger } from "../storage/logger.ts";
 import type { ClusterSnapshot } from "./cluster-snapshot.ts";
+import { logDirectoriesWithin } from "./log-settings.ts";
 
 export interface ClusterOptions {
   /** How many nodes; 1 when left out. */
@@ -23,7 +24,7 @@ export interface ClusterOptions {
   readonly dataDirectory?: string;
   /** Starts from what another cluster of as many nodes held, in memory. */
   readonly snapshot?: ClusterSnapshot;
-  /** Broker settings by Kafka's names, for every node. */
+  /** Broker settings by Kafka's names, for every node. With `log.dirs` "a,b" each has two log directories. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
   /** A broker whose process is gone is noticed at once, not after broker.session.timeout.ms; true when left out. */
   readonly fastDetection?: boolean;
@@ -71,6 +72,6 @@ export function settingsOf(options: ClusterOptions, nodeId: number, directory: s
     ["node.id", String(nodeId)],
     ["process.roles", "broker,controller"],
     ["controller.listener.names", "CONTROLLER"],
-    ["log.dirs", directory],
+    ["log.dirs", logDirectoriesWithin(directory, settings["log.dirs"]?.toString())],
   ]);
 }

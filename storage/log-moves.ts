@@ -32,6 +32,8 @@ export interface MovePorts {
 
 /** How many are copied at once; others wait for their turn. */
 const CONCURRENT_MOVES = 4;
+/** About a millisecond of a turn; a second's worth where less is allowed. */
+const ROUND_BYTES = 512 * 1024;
 /** The current log is offline: it may be opened again. */
 const OFFLINE_RETRY_MS = 1000;
 
@@ -120,7 +122,7 @@ export class LogMoves {
         await this.pause(OFFLINE_RETRY_MS);
         continue;
       }
-      const copied = copyRound(current.log, future.log);
+      const copied = copyRound(current.log, future.log, Math.min(ROUND_BYTES, this.ports.bytesPerSecond()));
       if (copied instanceof Promise) {
         await this.pace(await copied);
       } else if (future.log.logEndOffset < current.log.logEndOffset) {

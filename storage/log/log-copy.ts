@@ -9,13 +9,14 @@ import { KafkaError } from "../../protocol/kafka-error.ts";
 import type { LogRead } from "../partition-log.ts";
 import type { SegmentedLog } from "./segmented-log.ts";
 
-/** About a millisecond of a turn. */
-const ROUND_BYTES = 512 * 1024;
 /** Whatever epoch a leader wrote. */
 const ANY_EPOCH = 2_147_483_647;
 
-/** Copies what comes next; a promise where it has to be read from the disk. Returns the bytes copied. @throws KafkaError, DiskError */
-export function copyRound(from: SegmentedLog, to: SegmentedLog): number | Promise<number> {
+/**
+ * Copies what comes next, a batch at least; a promise where it has to be read from the disk. Returns the bytes copied.
+ * @throws KafkaError, DiskError
+ */
+export function copyRound(from: SegmentedLog, to: SegmentedLog, maxBytes: number): number | Promise<number> {
   align(from, to);
   const { logEndOffset: startOffset } = to;
   if (startOffset >= from.logEndOffset) {
@@ -24,7 +25,7 @@ export function copyRound(from: SegmentedLog, to: SegmentedLog): number | Promis
   }
   const { truncations } = from;
   const read = from.read(startOffset, {
-    maxBytes: ROUND_BYTES,
+    maxBytes,
     upToOffset: from.logEndOffset,
     minOneBatch: true,
     wholeBatches: true,

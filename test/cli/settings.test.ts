@@ -144,6 +144,15 @@ describe("settings", () => {
     expect(nodes[0]?.config.settings).toMatchObject({ nodeId: 1, logDirs: ["/data/1"], numIoThreads: 9 });
   });
 
+  it("log.dirs of several plain names are directories within each node's own", () => {
+    const { nodes, withoutEffect } = gather({ file: { "log.dirs": "a, b" } });
+    expect([nodes[0]?.config.settings.logDirs, [...withoutEffect]]).toEqual([["/data/1/a", "/data/1/b"], []]);
+    for (const elsewhere of ["/a,/b", "a,../b", "a,", "a"]) {
+      const { nodes, withoutEffect } = gather({ file: { "log.dirs": elsewhere } });
+      expect([nodes[0]?.config.settings.logDirs, [...withoutEffect.keys()]]).toEqual([["/data/1"], ["log.dirs"]]);
+    }
+  });
+
   it.each([
     [{ "num.partition": "1" }, "unknown setting num.partition; did you mean num.partitions?"],
     [{ "zookeeper.connect": "a" }, "unknown setting zookeeper.connect"],
