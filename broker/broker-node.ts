@@ -132,7 +132,7 @@ export class BrokerNode implements Broker {
     this.fetchSessions = new FetchSessionCache(settings.maxIncrementalFetchSessionCacheSlots, clock, random);
     this.lostBrokers = new LostBrokers(clock);
     this.replicationQuotas = { leader: this.replicationQuota("leader"), follower: this.replicationQuota("follower") };
-    this.autoTopics = new AutoTopicCreation(controller, internalTopicSettings(settings), clock);
+    this.autoTopics = new AutoTopicCreation(controller, internalTopicSettings(settings), clock, logger);
     this.producerIds = new ProducerIds(controller);
     const image = (): MetadataImage => this.image;
     this.telemetry = new ClientTelemetry({

@@ -6,6 +6,7 @@
 import { ErrorCode, errorName } from "../../protocol/error-codes.ts";
 import { CreateTopics } from "../../protocol/messages/topics.ts";
 import type { Clock } from "../../storage/clock.ts";
+import type { Logger } from "../../storage/logger.ts";
 import type { ControllerPort, ForwardedFor } from "../ports.ts";
 import { InternalTopic, isInternalTopic } from "./internal-topics.ts";
 import { TopicRefusals } from "./topic-refusals.ts";
@@ -36,6 +37,7 @@ export interface InternalTopicSettings {
 const TIMEOUT_MS = 30_000;
 /** Under way at once. The controller refuses more in one request, all of them together. */
 const MAX_IN_FLIGHT = 10_000;
+const TOO_MANY = `no more than ${MAX_IN_FLIGHT} topics are created at once`;
 /** CreateTopics version: topic ids and effective configs in the answer. */
 const CREATE_TOPICS_VERSION = 7;
 
@@ -54,35 +56,70 @@ export class AutoTopicCreation {
   private readonly controller: ControllerPort;
   private readonly settings: InternalTopicSettings;
 
-  constructor(controller: ControllerPort, settings: InternalTopicSettings, clock: Pick<Clock, "monotonicMs">) {
+  private readonly log: Pick<Logger, "warn">;
+  /** Told of topics that are too many, until there is room again. */
+  private isFull = false;
+  /** Why internal topics could not be created, as the log was told last. */
+  private readonly toldReasons = new Map<string, string>();
+
+  constructor(
+    controller: ControllerPort,
+    settings: InternalTopicSettings,
+    clock: Pick<Clock, "monotonicMs">,
+    log: Pick<Logger, "warn">,
+  ) {
     this.controller = controller;
     this.settings = settings;
+    this.log = log;
     this.refusals = new TopicRefusals(clock);
   }
 
   /**
-   * Asks the controller for topics that nobody is asking for already; for none but internal ones where they are too many.
-   * Failures show at the next request for the topic.
+   * Asks the controller for topics that nobody is asking for already; for none but internal ones where they are too many, which the
+   * log is told. Failures show at the next request for the topic.
    */
   request(names: readonly string[]): void {
-    const topics = this.claim(names.map((name) => this.newTopic(name)));
-    this.ask(topics, BROKER_ITSELF);
+    const topics = this.claim(
+      names.map((name) => this.newTopic(name)),
+      () => {},
+    );
+    this.ask(topics, BROKER_ITSELF, (name, reason) => this.refusedToBroker(name, reason));
+  }
+
+  /** Without its internal topics a broker serves no group and no transaction: whoever reads the log is told why, once. */
+  private refusedToBroker(name: string, reason: string): void {
+    if (!isInternalTopic(name) || this.toldReasons.get(name) === reason) return;
+    this.toldReasons.set(name, reason);
+    this.log.warn({ topic: name, reason }, "an internal topic cannot be created");
   }
 
   /**
    * Asks for topics on somebody's behalf. What is refused is remembered for so long, and not asked for again meanwhile.
    */
   requestAs(topics: readonly NewTopic[], onBehalfOf: ForwardedFor, rememberMs: number): void {
-    const claimed = this.claim(topics.filter(({ name }) => this.refusals.of(name) === undefined));
-    this.ask(claimed, onBehalfOf, (name, reason) => this.refusals.remember(name, reason, rememberMs));
+    const refused = (name: string, reason: string): void => this.refusals.remember(name, reason, rememberMs);
+    const claimed = this.claim(
+      topics.filter(({ name }) => this.refusals.of(name) === undefined),
+      refused,
+    );
+    this.ask(claimed, onBehalfOf, refused);
   }
 
-  private claim(topics: readonly NewTopic[]): NewTopic[] {
-    let claimed = topics.filter(({ name }) => !this.inFlight.has(name));
-    if (this.inFlight.size + claimed.length > MAX_IN_FLIGHT)
-      claimed = claimed.filter(({ name }) => isInternalTopic(name));
+  private claim(topics: readonly NewTopic[], refused: (name: string, reason: string) => void): NewTopic[] {
+    const wanted = topics.filter(({ name }) => !this.inFlight.has(name));
+    const tooMany = this.inFlight.size + wanted.length > MAX_IN_FLIGHT;
+    const claimed = tooMany ? wanted.filter(({ name }) => isInternalTopic(name)) : wanted;
+    if (claimed.length < wanted.length) this.tooMany(wanted, refused);
+    else if (wanted.length > 0) this.isFull = false;
     for (const { name } of claimed) this.inFlight.add(name);
     return claimed;
+  }
+
+  private tooMany(wanted: readonly NewTopic[], refused: (name: string, reason: string) => void): void {
+    for (const { name } of wanted) if (!isInternalTopic(name)) refused(name, TOO_MANY);
+    if (this.isFull) return;
+    this.isFull = true;
+    this.log.warn({ inFlight: this.inFlight.size, wanted: wanted.length }, `topics are not created: ${TOO_MANY}`);
   }
 
   private ask(

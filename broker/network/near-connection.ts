@@ -116,7 +116,7 @@ export class NearConnection implements Connection {
     const { receiver } = this;
     let leftBytes = MAX_TURN_BYTES;
     while (receiver !== undefined && !this.gone && !this.paused && this.arriving.length > 0 && leftBytes > 0) {
-      const sizeBytes = this.fill(this.target as Buffer, flushes);
+      const sizeBytes = this.fill((this.target as Buffer).subarray(0, leftBytes), flushes);
       if (sizeBytes === 0) {
         this.readEnding(receiver);
         continue;

@@ -84,7 +84,7 @@ export class ClientTelemetry {
 
   constructor(options: ClientTelemetryOptions) {
     this.options = options;
-    this.subscriptions = new TelemetrySubscriptions(options.image);
+    this.subscriptions = new TelemetrySubscriptions(options.image, options.logger);
   }
 
   get maxBytes(): number {

@@ -2,9 +2,10 @@
  * The client-metrics configs of the cluster, and what they together ask of one client.
  *
  * Owns: which subscriptions match a client, and the id that tells a client that what is asked of it has changed. Looks at the metadata
- * again only where there is newer.
+ * again only where there is newer. A config that does not parse asks for nothing; the others hold.
  */
 import { crc32c } from "../../protocol/records/crc32c.ts";
+import type { Logger } from "../../storage/logger.ts";
 import {
   CLIENT_METRICS_CONFIGS,
   type ClientAttributes,
@@ -12,7 +13,7 @@ import {
   parseMatch,
 } from "../config/client-metrics-configs.ts";
 import type { ConfigKey } from "../config/config-key.ts";
-import { type ConfigValue, parseValue } from "../config/config-value.ts";
+import { ConfigError, type ConfigValue, parseValue } from "../config/config-value.ts";
 import { type MetadataImage, ResourceType } from "../metadata/metadata-image.ts";
 
 /** Stands for every metric. */
@@ -39,8 +40,11 @@ export class TelemetrySubscriptions {
   private told = "";
   private subscriptions: readonly Subscription[] = [];
 
-  constructor(image: () => MetadataImage) {
+  private readonly log: Pick<Logger, "warn">;
+
+  constructor(image: () => MetadataImage, log: Pick<Logger, "warn">) {
     this.image = image;
+    this.log = log;
   }
 
   /** Takes in what has changed of the metadata. */
@@ -56,7 +60,17 @@ export class TelemetrySubscriptions {
     if (told === this.told) return;
     this.told = told;
     this.version++;
-    this.subscriptions = configs.map(([, values]) => subscriptionOf(new Map(values)));
+    this.subscriptions = configs.flatMap(([name, values]) => this.parsed(name, new Map(values)));
+  }
+
+  private parsed(name: string, values: ReadonlyMap<string, string>): Subscription[] {
+    try {
+      return [subscriptionOf(values)];
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      this.log.warn({ subscription: name, reason: error.message }, "a subscription to client metrics is not used");
+      return [];
+    }
   }
 
   askedOf(clientInstanceId: string, client: ClientAttributes): Asked {

@@ -122,7 +122,7 @@ export class GroupWorld {
   readonly settings: GroupSettings;
   /** Topics that the coordinator's members need. */
   readonly controller = new TopicController();
-  readonly autoTopics = new AutoTopicCreation(this.controller, {} as never, this.clock);
+  readonly autoTopics = new AutoTopicCreation(this.controller, {} as never, this.clock, SILENT_LOGGER);
   private readonly endOffsets = { ask: (asked: ReadonlyMap<string, readonly number[]>) => this.allEndThere(asked) };
   private leaderEpoch = 0;
 

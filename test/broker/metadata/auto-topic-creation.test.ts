@@ -32,8 +32,12 @@ function world() {
       }),
     allocateProducerIds: () => Promise.reject(new Error("not asked for here")),
   };
-  return { asked, topics: new AutoTopicCreation(controller, SETTINGS, new ManualClock()) };
+  const warned: string[] = [];
+  const log = { warn: (_fields: unknown, message: string) => void warned.push(message) };
+  return { asked, warned, topics: new AutoTopicCreation(controller, SETTINGS, new ManualClock(), log) };
 }
+
+const ANYBODY = { principalType: "User", principalName: "ANONYMOUS", clientId: "", clientHost: "127.0.0.1" };
 
 const names = (request: Request | undefined) => request?.topics.map(({ name }) => name);
 
@@ -50,18 +54,32 @@ test("each topic is asked for once at a time, and again after an answer or a fai
   expect(names(asked[2]?.request)).toEqual(["a", "c"]);
 });
 
-test("more than the controller takes at once are not asked for, internal ones always", async () => {
-  const { asked, topics } = world();
+test("more than the controller takes at once are not asked for, which is said, internal ones always", async () => {
+  const { asked, warned, topics } = world();
   const many = Array.from({ length: 10_001 }, (_, i) => `topic-${i}`);
   topics.request(many);
   expect(asked).toHaveLength(0);
   topics.request(many.slice(1));
   topics.request(["one-more", "__consumer_offsets"]);
+  const reason = "no more than 10000 topics are created at once";
+  expect(warned).toEqual([`topics are not created: ${reason}`, `topics are not created: ${reason}`]);
+  topics.requestAs([topics.newTopic("mine")], ANYBODY, 1000);
+  expect([topics.refusals.of("mine"), topics.refusals.of("one-more"), warned.length]).toEqual([reason, undefined, 2]);
   expect(asked.map(({ request }) => names(request)?.length)).toEqual([10_000, 1]);
   asked[0]?.settle();
   await endOfTurn();
   topics.request(["one-more"]);
   expect(names(asked[2]?.request)).toEqual(["one-more"]);
+});
+
+test("why an internal topic cannot be created is said once", async () => {
+  const { asked, warned, topics } = world();
+  for (const reason of ["segment.bytes is too small", "segment.bytes is too small", "no brokers"]) {
+    topics.request(["__consumer_offsets", "a"]);
+    asked.at(-1)?.settle(new Error(reason));
+    await endOfTurn();
+  }
+  expect(warned).toEqual(["an internal topic cannot be created", "an internal topic cannot be created"]);
 });
 
 test("an ordinary topic has the controller's defaults, internal ones the broker's settings", () => {

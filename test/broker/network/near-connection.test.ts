@@ -152,3 +152,14 @@ test("nothing is told in the turn that causes it", () => {
     ["ended", "closed"],
   ]);
 });
+
+test("so much is read of one connection in a turn, however much the reader has room for", () => {
+  const turns = new Turns();
+  const { here, there } = pair(turns);
+  const taker = new Taker(8 << 20);
+  there.receive(taker);
+  here.write([Buffer.alloc(5 << 20)]);
+  const sizes: number[] = [];
+  while (turns.next()) sizes.push(taker.sizeBytes);
+  expect(sizes.slice(0, 3)).toEqual([2 << 20, 4 << 20, 5 << 20]);
+});

@@ -100,6 +100,15 @@ describe("what a client is asked for", () => {
     expect(pushIntervalMs).toBe(500);
   });
 
+  it("is what the others ask where a config does not parse, and what was asked before no more", () => {
+    subscribed({ a: { metrics: "old." } });
+    const of = telemetry();
+    expect(asked(of).metrics).toEqual(["old."]);
+    subscribed({ a: { metrics: "new.", match: "client_id=(" }, b: { metrics: "some." }, c: { "interval.ms": "soon" } });
+    clock.advance(DEFAULT_INTERVAL_MS);
+    expect(asked(of).metrics).toEqual(["some."]);
+  });
+
   it("is everything where one asks for everything", () => {
     subscribed({ a: { metrics: "some." }, b: { metrics: "*" } });
     expect(asked(telemetry()).metrics).toEqual(["*"]);
