@@ -19,7 +19,7 @@ let reports: DirectoryReports;
 beforeEach(() => {
   clock = new ManualClock();
   sent = [];
-  answer = (directories) => ({ errorCode: ErrorCode.NONE, directories });
+  answer = refusing(ErrorCode.NONE);
   const channel = {
     send: async (_api: unknown, _version: number, { directories }: { directories: Directories }) => {
       for (const { id, topics } of directories) {
@@ -63,7 +63,7 @@ test("what is refused for a while is told again", async () => {
   answer = () => ({ errorCode: ErrorCode.NOT_CONTROLLER, directories: [] });
   reports.report("t", 0, "d");
   await settle();
-  answer = (directories) => ({ errorCode: ErrorCode.NONE, directories });
+  answer = refusing(ErrorCode.NONE);
   await settle();
   await settle();
   expect(sent.length).toBeGreaterThanOrEqual(2);
