@@ -9,11 +9,12 @@ import { drawTransactionsPlan } from "../test/simulation/transactions/transactio
 import { runCommand } from "./simulate/simulation-command.ts";
 
 function countsOf({ counts, verdict, faults, ...run }: TransactionsRun): Record<string, number> {
-  const { transfers, copies, ends, losses, events, simulatedMs } = run;
+  const { transfers, copies, ends, losses, cleanedLogs, events, simulatedMs } = run;
   const { commits, aborts, sends, polls } = counts;
   return {
     ...{ sends, polls, commits, aborts, transfers, copies, "ends of transactions in partitions": ends },
     ...{ "records polled": verdict.seen.polled, "runs with losses that were allowed": losses, events },
+    "logs cleaned": cleanedLogs,
     "simulated seconds": Math.round(simulatedMs / 1000),
     ...Object.fromEntries(Object.entries(faults).map(([kind, count]) => [`fault: ${kind}`, count])),
   };

@@ -5,6 +5,7 @@
  * Owns: the phases and their bounds. Leaves to TransactionAudit what must hold at every moment, to transactions-end.ts what must hold
  * at the end, to checkHistory what the processes may have seen.
  */
+import { InternalTopic } from "../../../broker/metadata/internal-topics.ts";
 import { checkHistory, type Verdict } from "../../history/checker.ts";
 import type { Operation } from "../../history/history.ts";
 import { HISTORY_TOPIC } from "../../history/history-client.ts";
@@ -45,6 +46,8 @@ export interface TransactionsRun {
   readonly ends: number;
   /** Some partition lost what it was allowed to lose, and little was judged. */
   readonly losses: number;
+  /** Logs that were compacted, one for each replica. */
+  readonly cleanedLogs: number;
   readonly faults: Readonly<Record<string, number>>;
 }
 
@@ -59,6 +62,7 @@ const PATIENCE_MS = 90_000;
 const HEALED_LOAD_MS = 5000;
 const LOOK_EVERY_MS = 500;
 const SNAPSHOT_EVERY_MS = 400;
+const COORDINATORS: ReadonlySet<string> = new Set([InternalTopic.TRANSACTION_STATE, InternalTopic.CONSUMER_OFFSETS]);
 /** A run has a few hundred thousand; one that never comes to rest has more. */
 const MAX_EVENTS = 5_000_000;
 
@@ -99,7 +103,7 @@ class Run {
       ...(options.log === undefined ? {} : { log: options.log }),
     });
     options.prepare?.(this.cluster);
-    this.auditor = new Auditor(this.cluster);
+    this.auditor = new Auditor(this.cluster, plan.isCleaned ? COORDINATORS : new Set());
     this.transactions = new TransactionAudit(this.auditor);
     simulation.scheduler.always(() => {
       if (simulation.scheduler.eventCount > MAX_EVENTS) throw new Violation("V9", `more than ${MAX_EVENTS} events`);
@@ -160,12 +164,13 @@ class Run {
     admin.close();
     const simulatedMs = scheduler.nowMs;
     cluster.running.kill();
+    const cleanedLogs = cluster.nodeIds.reduce((sum, id) => sum + cleanedLogsOf(cluster, id), 0);
     const sum = (all: readonly { readonly commits: number }[]) =>
       all.reduce((total, { commits }) => total + commits, 0);
     return {
       ...{ hash: scheduler.hash, events: scheduler.eventCount, simulatedMs, verdict, counts: this.counts },
       ...{ transfers: sum(bankers.map(({ banker }) => banker)), copies: sum(copiers), ends: this.transactions.ends },
-      losses: this.transactions.isOff ? 1 : 0,
+      ...{ losses: this.transactions.isOff ? 1 : 0, cleanedLogs },
       faults: Object.fromEntries([...faults.counts, ...more.counts]),
     };
   }
@@ -314,4 +319,11 @@ class Run {
       await scheduler.advance(LOOK_EVERY_MS);
     }
   }
+}
+
+/** How far each log is clean is written down behind every cleaning, with the number of logs in the second line. */
+function cleanedLogsOf(cluster: SimulatedCluster, nodeId: number): number {
+  const disk = cluster.disk(nodeId);
+  const path = "/data/logs/cleaner-offset-checkpoint";
+  return disk.exists(path) ? Number(disk.readFile(path).toString().split("\n")[1]) : 0;
 }

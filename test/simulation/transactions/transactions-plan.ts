@@ -29,6 +29,8 @@ export interface TransactionsPlan {
   readonly topics: readonly TopicPlan[];
   /** Nothing is acknowledged before it is on the disk: the power takes nothing that was promised. */
   readonly isDurable: boolean;
+  /** The logs of coordinators are compacted all the time: what they held is only known by what comes of it. */
+  readonly isCleaned: boolean;
   readonly workers: readonly ParticipantPlan[];
   readonly bankers: readonly ParticipantPlan[];
   readonly copiers: readonly ParticipantPlan[];
@@ -44,9 +46,17 @@ const NOT_HERE: ReadonlySet<string> = new Set(["damage", "trim", "recreate"]);
 const KIND_IS_ON = 0.5;
 const DURABLE = 0.6;
 const ZOMBIE_PAUSE_MS = [3000, 8000] as const;
+const CLEANED = 0.4;
+/** The audit compares batches with what was committed: of what the cleaner made of them it knows nothing. */
+const UNCLEANED = { "log.cleaner.enable": "false" };
+const CLEANER = {
+  "log.cleaner.backoff.ms": "300",
+  "log.cleaner.min.cleanable.ratio": "0.01",
+  "log.roll.ms": "1000",
+  // Kafka promises nothing to a replica that was away for longer; a clock that is set a year ahead makes it away for as long.
+  "log.cleaner.delete.retention.ms": String(10 * 365 * 86_400_000),
+};
 const SETTINGS = {
-  // The audit compares batches with what was committed: of what the cleaner made of them it knows nothing.
-  "log.cleaner.enable": "false",
   "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
   "group.consumer.session.timeout.ms": "4000",
   "group.consumer.min.session.timeout.ms": "1000",
@@ -60,14 +70,19 @@ export function drawTransactionsPlan(seed: string, durationMs = DURATION_MS): Tr
   const { nodes } = world;
   const kinds = FAULT_KINDS.filter((kind) => !NOT_HERE.has(kind) && random.split(kind).chance(KIND_IS_ON));
   const isDurable = random.split("durable").chance(DURABLE);
+  // Where the power may take something, nobody could tell what it took of a log that is not looked at.
+  const isCleaned = isDurable && random.split("cleaned").chance(CLEANED);
   const named = (name: string, count: number, zombies: boolean) =>
     drawParticipants(random.split(name), name, count, zombies);
   return {
     seed,
     world,
-    settings: { ...world.settings, ...SETTINGS, ...(isDurable ? { "log.flush.interval.messages": "1" } : {}) },
+    settings: {
+      ...{ ...world.settings, ...SETTINGS, ...(isCleaned ? CLEANER : UNCLEANED) },
+      ...(isDurable ? { "log.flush.interval.messages": "1" } : {}),
+    },
     topics: [HISTORY_TOPIC, BANK_TOPIC, COPY_TOPIC].map((name) => topicPlan(name, nodes)),
-    isDurable,
+    ...{ isDurable, isCleaned },
     workers: named("x", 3, true),
     bankers: named("b", 2, true),
     copiers: named("c", 2, false),
