@@ -62,6 +62,8 @@ const PATIENCE_MS = 90_000;
 const HEALED_LOAD_MS = 5000;
 const LOOK_EVERY_MS = 500;
 const SNAPSHOT_EVERY_MS = 400;
+/** Those of coordinators as well. */
+const PARTITION_FILES = /^\/data\/logs\/(?!__cluster_metadata)[^/]+-\d+\//;
 const COORDINATORS: ReadonlySet<string> = new Set([InternalTopic.TRANSACTION_STATE, InternalTopic.CONSUMER_OFFSETS]);
 /** A run has a few hundred thousand; one that never comes to rest has more. */
 const MAX_EVENTS = 5_000_000;
@@ -130,7 +132,7 @@ class Run {
     this.takeSnapshots(reader);
 
     const clients = [...plan.workers, ...plan.bankers, ...plan.copiers].map(({ name }) => name);
-    const faults = new FaultRunner(cluster, auditor, clients, operator);
+    const faults = new FaultRunner(cluster, auditor, clients, operator, PARTITION_FILES);
     const more = new TransactionFaults(
       cluster,
       auditor,

@@ -4,7 +4,7 @@
  */
 import { HISTORY_TOPIC } from "../../history/history-client.ts";
 import { SeededRandom } from "../seeded-random.ts";
-import { drawFaults, FAULT_KINDS, type Fault } from "../world/faults.ts";
+import { drawDiskFaults, drawFaults, FAULT_KINDS, type Fault } from "../world/faults.ts";
 import { drawPlan, type Plan, type TopicPlan } from "../world/plan.ts";
 import { BANK_TOPIC } from "./banker.ts";
 import { COPY_TOPIC } from "./copier.ts";
@@ -42,9 +42,10 @@ export interface TransactionsPlan {
 const DURATION_MS = 30_000;
 const PARTITIONS = 3;
 /** What takes records away that somebody was told of. */
-const NOT_HERE: ReadonlySet<string> = new Set(["damage", "trim", "recreate"]);
+const NOT_HERE: ReadonlySet<string> = new Set(["trim", "recreate"]);
 const KIND_IS_ON = 0.5;
 const DURABLE = 0.6;
+const DISKS_TROUBLE = 0.15;
 const ZOMBIE_PAUSE_MS = [3000, 8000] as const;
 const CLEANED = 0.4;
 /** The audit compares batches with what was committed: of what the cleaner made of them it knows nothing. */
@@ -72,6 +73,7 @@ export function drawTransactionsPlan(seed: string, durationMs = DURATION_MS): Tr
   const isDurable = random.split("durable").chance(DURABLE);
   // Where the power may take something, nobody could tell what it took of a log that is not looked at.
   const isCleaned = isDurable && random.split("cleaned").chance(CLEANED);
+  const diskTrouble = random.split("disk trouble").chance(DISKS_TROUBLE);
   const named = (name: string, count: number, zombies: boolean) =>
     drawParticipants(random.split(name), name, count, zombies);
   return {
@@ -86,9 +88,10 @@ export function drawTransactionsPlan(seed: string, durationMs = DURATION_MS): Tr
     workers: named("x", 3, true),
     bankers: named("b", 2, true),
     copiers: named("c", 2, false),
-    faults: drawFaults(random.split("faults"), durationMs, nodes, kinds).filter(
-      (one) => !isDurable || keepsDurable(one),
-    ),
+    faults: [
+      ...drawFaults(random.split("faults"), durationMs, nodes, kinds).filter((one) => !isDurable || keepsDurable(one)),
+      ...(diskTrouble ? drawDiskFaults(random.split("disk faults"), durationMs, nodes) : []),
+    ],
     transactionFaults: drawTransactionFaults(random.split("transaction faults"), durationMs, nodes),
     durationMs,
   };

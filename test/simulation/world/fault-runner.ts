@@ -18,7 +18,6 @@ const CHECKED_BYTES = 30;
 /** On a volume of its own (metadata.log.dir): without room for it a node ends, as Kafka's does. */
 const METADATA_LOG = /__cluster_metadata/;
 const TOPIC_FILES = /^\/data\/logs\/t\d+-\d+\//;
-const TOPIC_LOGS = /^\/data\/logs\/t\d+-\d+\/\d+\.log$/;
 
 export class FaultRunner {
   readonly counts = new Map<FaultKind | "restart" | "controller-restart", number>();
@@ -26,6 +25,7 @@ export class FaultRunner {
   private readonly auditor: Auditor;
   private readonly clients: readonly string[];
   private readonly operator: Operator;
+  private readonly files: RegExp;
   private readonly random: SeededRandom;
   private readonly owner: EventOwner = { name: "faults", alive: true, stalledUntilMs: 0 };
   private healing = false;
@@ -33,12 +33,22 @@ export class FaultRunner {
   /** Nodes whose disk fails. */
   private readonly failing = new Set<number>();
 
-  /** @param operator whom changes of topics are left to. */
-  constructor(cluster: SimulatedCluster, auditor: Auditor, clients: readonly string[], operator: Operator) {
+  /**
+   * @param operator whom changes of topics are left to.
+   * @param files which the disk refuses, and damages.
+   */
+  constructor(
+    cluster: SimulatedCluster,
+    auditor: Auditor,
+    clients: readonly string[],
+    operator: Operator,
+    files = TOPIC_FILES,
+  ) {
     this.cluster = cluster;
     this.auditor = auditor;
     this.clients = clients;
     this.operator = operator;
+    this.files = files;
     this.random = cluster.simulation.generator("faults");
   }
 
@@ -172,7 +182,7 @@ export class FaultRunner {
         const id = this.nodeOf(fault.victim);
         if (!this.isUp(id) || this.failing.has(id)) return false;
         this.failing.add(id);
-        cluster.disk(id).faults.add({ operation: fault.operation, path: TOPIC_FILES, error: "io", times: 1 });
+        cluster.disk(id).faults.add({ operation: fault.operation, path: this.files, error: "io", times: 1 });
         this.after(fault.downMs, () => this.repair(id));
         return true;
       }
@@ -240,7 +250,7 @@ export class FaultRunner {
     const disk = this.cluster.disk(id);
     const unsynced = disk
       .filesWithPaths()
-      .filter(([path, inode]) => TOPIC_LOGS.test(path) && inode.durableBytes < inode.sizeBytes);
+      .filter(([path, inode]) => this.isLog(path) && inode.durableBytes < inode.sizeBytes);
     if (unsynced.length === 0) return false;
     for (let left = flips; left > 0; left--) {
       const [, inode] = this.random.pick(unsynced);
@@ -250,6 +260,10 @@ export class FaultRunner {
     }
     this.auditor.diskWasDamaged(id);
     return true;
+  }
+
+  private isLog(path: string): boolean {
+    return this.files.test(path) && path.endsWith(".log");
   }
 
   /** A log that its disk refused is offline, or not there, until somebody starts its broker again. */
