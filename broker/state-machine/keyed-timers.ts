@@ -54,9 +54,12 @@ export class KeyedTimers<E> {
     return this.deadlines.has(key);
   }
 
-  /** Sets the key's deadline, in place of one it has. */
+  /**
+   * Sets the key's deadline, in place of one it has. The time now counts in whole milliseconds, rounded down as by Kafka's timers: who
+   * waits for exactly as long as a session lasts finds it over.
+   */
   schedule(key: string, delayMs: number, event: E, liveness = false): void {
-    const deadlineMs = this.clock.monotonicMs() + delayMs;
+    const deadlineMs = Math.floor(this.clock.monotonicMs()) + delayMs;
     let deadline = this.deadlines.get(key);
     if (deadline === undefined) {
       deadline = { event, delayMs, deadlineMs, liveness, place: undefined };

@@ -27,6 +27,13 @@ describe("KeyedTimers", () => {
     expect([due, timers.size, clock.pending]).toEqual([["b1", "a3"], 0, 0]);
   });
 
+  it("what is set within a millisecond is due as if set when that began", () => {
+    clock.advance(0.9);
+    timers.schedule("a", 100, "a1");
+    clock.advance(99.1);
+    expect(due).toEqual(["a1"]);
+  });
+
   it("what is cancelled does not come, also when it is set anew", () => {
     timers.schedule("a", 100, "a1");
     timers.cancel("a");
