@@ -9,6 +9,7 @@ import type { EpochCheckpoint } from "./epoch-checkpoint.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogSurroundings } from "./log-surroundings.ts";
 import type { PartitionDirectory } from "./partition-directory.ts";
+import { lookBack } from "./producer-recall.ts";
 import { ProducerSnapshots } from "./producer-snapshots.ts";
 import { ProducerState } from "./producer-state.ts";
 import { Segment } from "./segment.ts";
@@ -56,7 +57,7 @@ export class LogState {
     this.config = parts.config;
     this.epochCheckpoint = parts.epochCheckpoint;
     this.deletes = parts.deletes;
-    this.producers = new ProducerState(parts.around.producerLimits);
+    this.producers = new ProducerState(parts.around.producerLimits, (entry) => lookBack(this.segments, entry));
     this.snapshots = new ProducerSnapshots(parts.directory, []);
     this.tail = new TailCache(parts.around.tailBudget);
   }

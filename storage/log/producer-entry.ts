@@ -8,6 +8,8 @@ import { NO_PRODUCER_EPOCH, NO_SEQUENCE, type RecordBatch } from "../../protocol
 /** Producers keep at most five requests in flight, so a retry is one of these. */
 const WINDOW = 5;
 const MAX_SEQUENCE = 0x7fffffff;
+/** A sequence farther before one that is known comes after it: they begin again at 0. */
+const FARTHEST = 2 ** 30;
 
 export interface StoredBatch {
   readonly lastSequence: number;
@@ -28,6 +30,8 @@ export class ProducerEntry {
   usedAtMs: number;
   /** Oldest first. */
   readonly batches: StoredBatch[] = [];
+  /** The log may hold batches of its window that came before those that are known: it comes from a snapshot. */
+  mayLackBatches = false;
 
   constructor(producerId: number, usedAtMs: number) {
     this.producerId = producerId;
@@ -49,6 +53,20 @@ export class ProducerEntry {
     return this.batches.find(
       (stored) => stored.lastSequence === lastSequence && firstSequenceOf(stored) === baseSequence,
     );
+  }
+
+  /** Whether the batch may be one of those in the window that are not known. */
+  mayHaveForgotten({ producerEpoch, lastSequence }: RecordBatch): boolean {
+    if (!this.mayLackBatches || this.batches.length >= WINDOW || producerEpoch !== this.producerEpoch) return false;
+    const [first] = this.batches;
+    if (first === undefined) return false;
+    const aheadOf = firstSequenceOf(first) - lastSequence;
+    return (aheadOf < 0 ? aheadOf + MAX_SEQUENCE + 1 : aheadOf) <= FARTHEST;
+  }
+
+  /** How many batches of the window are not known. */
+  get missing(): number {
+    return WINDOW - this.batches.length;
   }
 
   isNext(sequence: number): boolean {
@@ -77,6 +95,7 @@ export class ProducerEntry {
     if (producerEpoch === this.producerEpoch) return;
     this.producerEpoch = producerEpoch;
     this.batches.length = 0;
+    this.mayLackBatches = false;
   }
 }
 

@@ -4,8 +4,9 @@
  *
  * Owns: how far back is looked, which bounds what opening a log costs. Leaves to ProducerEntry: the window.
  */
+import type { RecordBatch } from "../../protocol/records/record-batch.ts";
 import { HeaderScan } from "./header-scan.ts";
-import type { StoredBatch } from "./producer-entry.ts";
+import type { ProducerEntry, StoredBatch } from "./producer-entry.ts";
 import type { ProducerState } from "./producer-state.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentList } from "./segment-list.ts";
@@ -14,6 +15,10 @@ import type { SegmentList } from "./segment-list.ts";
 const ENTRIES_BACK = 16;
 /** A log may have many short segments, as each truncation begins another: so many bytes are looked through, if there are no more. */
 const LEAST_WALK_BYTES = 64 * 1024;
+/** Offsets that the first stride of a look back covers. */
+const FIRST_STRIDE = 256;
+/** Some milliseconds of the loop. */
+const MAX_BATCHES_BACK = 4096;
 /** More than so many of the largest batches: the index has lost entries, and a walk would take long. */
 const MAX_WALK_BYTES = 32 * 1024 * 1024;
 
@@ -29,15 +34,51 @@ export function recallBatches(state: ProducerState, segments: SegmentList): void
   for (const { segment, position } of startsOf(segments, state.endOffset)) {
     const scan = HeaderScan.lookup(segment.log, position, segment.sizeBytes);
     for (let batch = scan.next(); batch !== undefined && batch.baseOffset < state.endOffset; batch = scan.next()) {
-      const { producerId, producerEpoch, lastSequence, lastOffset, lastOffsetDelta, maxTimestamp } = batch;
+      const { producerId, producerEpoch } = batch;
       if (producerId < 0 || batch.isControl || !state.knows(producerId, producerEpoch)) continue;
-      const stored = { lastSequence, lastOffset, offsetDelta: lastOffsetDelta, timestamp: maxTimestamp };
       const batches = found.get(producerId);
-      if (batches === undefined) found.set(producerId, [stored]);
-      else batches.push(stored);
+      if (batches === undefined) found.set(producerId, [stored(batch)]);
+      else batches.push(stored(batch));
     }
   }
   for (const [producerId, batches] of found) state.recall(producerId, batches);
+}
+
+/**
+ * What the log holds of one producer before the batches that are known of it, in order: for a retry that is not among those which
+ * lay near the log's end. Goes back in strides that double, over a bounded number of batches.
+ */
+export function lookBack(
+  segments: SegmentList,
+  { producerId, producerEpoch, batches, missing }: ProducerEntry,
+): StoredBatch[] {
+  const [oldest] = batches;
+  if (oldest === undefined || segments.length === 0) return [];
+  const found: StoredBatch[] = [];
+  let before = oldest.lastOffset - oldest.offsetDelta;
+  let stride = FIRST_STRIDE;
+  let left = MAX_BATCHES_BACK;
+  while (found.length < missing && left > 0 && before > segments.first.baseOffset) {
+    const segment = segments.at(segments.floorIndex(before - 1)) as Segment;
+    const from = Math.max(segment.baseOffset, before - stride);
+    const scan = HeaderScan.lookup(segment.log, segment.startFor(from), segment.sizeBytes);
+    const here: StoredBatch[] = [];
+    let start = from;
+    for (let batch = scan.next(); batch !== undefined && batch.baseOffset < before; batch = scan.next()) {
+      start = Math.min(start, batch.baseOffset);
+      left--;
+      if (batch.producerId === producerId && batch.producerEpoch === producerEpoch && !batch.isControl)
+        here.push(stored(batch));
+    }
+    found.unshift(...here);
+    before = start;
+    stride *= 2;
+  }
+  return found;
+}
+
+function stored({ lastSequence, lastOffset, lastOffsetDelta, maxTimestamp }: RecordBatch): StoredBatch {
+  return { lastSequence, lastOffset, offsetDelta: lastOffsetDelta, timestamp: maxTimestamp };
 }
 
 /** Where to walk from, in order: within the segment that ends at the offset, and in those before it while they are short. */

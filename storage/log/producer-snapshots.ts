@@ -161,6 +161,7 @@ export function decodeSnapshot(bytes: Buffer, nowMs: number): ProducerEntry[] | 
       entry.transactionFirstOffset = stored.currentTxnFirstOffset;
       const { lastSequence, lastOffset, offsetDelta, timestamp } = stored;
       if (lastOffset >= 0) entry.batches.push({ lastSequence, lastOffset, offsetDelta, timestamp });
+      entry.mayLackBatches = true;
       return entry;
     });
   } catch (error) {

@@ -38,9 +38,12 @@ export class ProducerState {
   endOffset = 0;
   private readonly limits: ProducerLimits;
   private readonly producers = new Map<number, ProducerEntry>();
+  private readonly earlierBatchesOf: (entry: ProducerEntry) => readonly StoredBatch[];
 
-  constructor(limits: ProducerLimits) {
+  /** @param earlierBatchesOf what the log has of a producer's window before the batches that are known, in order. */
+  constructor(limits: ProducerLimits, earlierBatchesOf: (entry: ProducerEntry) => readonly StoredBatch[] = () => []) {
     this.limits = limits;
+    this.earlierBatchesOf = earlierBatchesOf;
   }
 
   get isEmpty(): boolean {
@@ -63,7 +66,7 @@ export class ProducerState {
     const { producerId, producerEpoch, isTransactional } = batch;
     const entry = this.producers.get(producerId);
     if (origin === "client") {
-      const duplicate = entry?.duplicateOf(batch);
+      const duplicate = entry?.duplicateOf(batch) ?? this.forgottenDuplicateOf(entry, batch);
       if (duplicate !== undefined) return duplicate;
     }
     if (isTransactional && !this.hasOpenTransaction(producerId, producerEpoch)) {
@@ -79,6 +82,14 @@ export class ProducerState {
       throw new KafkaError(ErrorCode.INVALID_TXN_STATE, "a batch without a transaction while one is open");
     }
     return undefined;
+  }
+
+  /** What a snapshot left out is looked for in the log once, when a retry asks for it. */
+  private forgottenDuplicateOf(entry: ProducerEntry | undefined, batch: RecordBatch): StoredBatch | undefined {
+    if (entry?.mayHaveForgotten(batch) !== true) return undefined;
+    entry.mayLackBatches = false;
+    entry.recall(this.earlierBatchesOf(entry));
+    return entry.duplicateOf(batch);
   }
 
   /** @throws KafkaError INVALID_PRODUCER_EPOCH when the producer has a higher epoch here. */
