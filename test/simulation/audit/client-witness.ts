@@ -66,12 +66,15 @@ export class ClientWitness implements ProducerWitness, ConsumerWitness {
     return image?.leader === node ? image.leaderEpoch : undefined;
   }
 
-  /** V2: whoever leads from the question to the answer has every batch that was acknowledged; who was deposed does not know the last. */
+  /**
+   * V2: whoever leads from the question to the answer has every batch that was acknowledged; who was deposed does not know the last,
+   * and whose log began behind deleted records takes any of a producer's for its first.
+   */
   sequenceBroken(batch: SentBatch, node: number, ledIn: number | undefined): void {
     const audit = this.auditor.of(batch.topicId, batch.partition);
     const leads = ledIn !== undefined && this.leaderEpochAt(node, batch) === ledIn;
     this.met(leads ? "sequence broken" : "sequence broken by a deposed leader");
-    if (audit === undefined || audit.wasUnclean || !leads) return;
+    if (audit === undefined || audit.wasUnclean || !leads || (audit.shadows.get(node)?.beganAt ?? 0) > 0) return;
     this.failures.push(new Violation("V2", `${audit.name}: the leader has lost the sequence of ${batch.producer}`));
   }
 

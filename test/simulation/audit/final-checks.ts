@@ -49,22 +49,24 @@ function checkReplicas(cluster: SimulatedCluster, audit: PartitionAudit): void {
   });
 }
 
-/** V19: what replicas know of producers is what the log says. */
+/** V19: what replicas know of producers is what the log says, from where theirs began. */
 function checkProducers(cluster: SimulatedCluster, audit: PartitionAudit): void {
-  const expected = new Map<number, string>();
+  const expected = new Map<number, { readonly state: string; readonly lastOffset: number }>();
   const epochs = new Map<number, number>();
   for (const { producerId, producerEpoch, baseSequence, baseOffset, lastOffset, isControl } of audit.committed) {
     if (producerId < 0) continue;
     // An end of a transaction that takes the next epoch leaves nothing of the one before (KIP-890).
     if (isControl && epochs.get(producerId) === producerEpoch) continue;
     epochs.set(producerId, producerEpoch);
-    expected.set(producerId, `${producerEpoch}/${isControl ? -1 : baseSequence + lastOffset - baseOffset}`);
+    const state = `${producerEpoch}/${isControl ? -1 : baseSequence + lastOffset - baseOffset}`;
+    expected.set(producerId, { state, lastOffset });
   }
   for (const id of audit.image?.replicas ?? []) {
     const log = cluster.node(id).present?.broker.partitions.getById(audit.topicId, audit.index)?.log;
     const known = new Map(log?.producers().map((one) => [one.producerId, `${one.producerEpoch}/${one.lastSequence}`]));
-    for (const [producerId, state] of expected) {
-      if (known.get(producerId) === state) continue;
+    const beganAt = audit.shadows.get(id)?.beganAt ?? 0;
+    for (const [producerId, { state, lastOffset }] of expected) {
+      if (known.get(producerId) === state || (lastOffset < beganAt && !known.has(producerId))) continue;
       throw new Violation(
         "V19",
         `${audit.name} on ${id}: producer ${producerId} is ${known.get(producerId)}, by the log ${state}`,

@@ -46,7 +46,7 @@ export class PartitionAudit {
   private readonly leaders = new Map<number, number>();
   private newestEpoch = -1;
   private readonly uncleanEpochs = new Set<number>();
-  private readonly producers = new Map<string, number>();
+  private readonly producers = new Map<string, { readonly nextSequence: number; readonly lastOffset: number }>();
   /** How far each replica's log was found to be the committed one. */
   private readonly checkedTo = new Map<number, number>();
 
@@ -286,16 +286,24 @@ export class PartitionAudit {
     // Coordinators write into transactions without counting.
     if (producerId < 0 || batch.isControl || this.topic.startsWith("__")) return;
     const key = `${producerId}/${producerEpoch}`;
-    const expected = this.producers.get(key);
-    if (checks && !this.wasUnclean && baseSequence !== (expected ?? 0)) {
-      const what = expected !== undefined && baseSequence < expected ? "V2" : "V7";
+    const known = this.producers.get(key);
+    const expected = known?.nextSequence ?? 0;
+    const isForgotten = known !== undefined && this.hasForgotten(batch.leaderEpoch, known.lastOffset);
+    if (checks && !this.wasUnclean && !isForgotten && baseSequence !== expected) {
+      const what = baseSequence < expected ? "V2" : "V7";
       throw new Violation(
         what,
-        `${this.name}: producer ${key} has sequence ${baseSequence} at ${describeBatch(batch)}, not ${expected ?? 0}`,
+        `${this.name}: producer ${key} has sequence ${baseSequence} at ${describeBatch(batch)}, not ${expected}`,
       );
     }
-    const count = batch.lastOffset - batch.baseOffset + 1;
-    this.producers.set(key, addToSequence(baseSequence, count));
+    const { baseOffset, lastOffset } = batch;
+    this.producers.set(key, { nextSequence: addToSequence(baseSequence, lastOffset - baseOffset + 1), lastOffset });
+  }
+
+  /** Who led in an epoch began its log behind the offset, which was deleted then: of a producer's batch there it knows nothing. */
+  private hasForgotten(leaderEpoch: number, offset: number): boolean {
+    const leader = this.shadows.get(this.leaders.get(leaderEpoch) ?? -1);
+    return leader !== undefined && leader.beganAt > offset;
   }
 
   /** V1, V14: what a replica has below its high watermark is what is committed. Returns how far it is. */

@@ -20,6 +20,11 @@ export class ReplicaShadow {
   endOffset = 0;
   startOffset = 0;
   highWatermark = 0;
+  /**
+   * Where the log began afresh, for the leader's began behind its end: as in Kafka, it knows nothing of what producers wrote before,
+   * be it that the leader still does.
+   */
+  beganAt = 0;
   private log: PartitionLog | undefined;
 
   constructor(nodeId: number, disk: SimulatedDisk, directory: string) {
@@ -41,6 +46,7 @@ export class ReplicaShadow {
   /** Takes in what the log did since the last look. */
   look(log: PartitionLog): "nothing" | "appended" | "truncated" | "opened" {
     const isNew = this.log !== log;
+    if (log.logStartOffset > this.endOffset) this.beganAt = log.logStartOffset;
     this.highWatermark = log.highWatermark;
     this.startOffset = log.logStartOffset;
     const { logEndOffset } = log;
