@@ -11,12 +11,9 @@ import type { EndMarker } from "./end-marker.ts";
 import { HeaderScan } from "./header-scan.ts";
 import type { LogState } from "./log-state.ts";
 import { loadSnapshot, replayProducers } from "./producer-replay.ts";
-import type { Segment } from "./segment.ts";
+import { MAX_INDEX_GAP_BYTES, type Segment } from "./segment.ts";
 import { removeSegmentFiles } from "./segment-files.ts";
 import { rollAfterCut } from "./segment-roll.ts";
-
-/** An offset index whose last entry is further from the recovery point than this has lost some. */
-const MAX_INDEX_GAP_BYTES = 8 * 1024 * 1024;
 
 /** Where to read from: a position in a segment and the offset that starts there. */
 interface ScanStart {
@@ -48,6 +45,9 @@ export async function recoverSegments(state: LogState, options: RecoveryOptions)
   while (index > 0 && reaches(segments.all[index - 1] as Segment, segments.all[index] as Segment)) {
     nextOffset = Math.min(nextOffset, (segments.all[index--] as Segment).baseOffset);
   }
+  // A recovery point that was lowered by a truncation says nothing of the indexes of what is left before it.
+  if (index > 0 && (segments.all[index] as Segment).baseOffset === nextOffset)
+    segments.at(index - 1)?.completeIndexes();
   let start = startOfScan(segments.all[index] as Segment, nextOffset);
   const epochsBefore = state.epochs.all;
   loadSnapshot(producers, snapshots, segments, logStartOffset, start.offset, nowMs);

@@ -21,6 +21,9 @@ import { type AbortedTransactionEntry, TransactionIndex } from "./transaction-in
 /** Offsets in indexes are relative to the base, as int32; positions are int32. */
 export const MAX_RELATIVE_OFFSET = 0x7fffffff;
 
+/** An offset index whose last entry is further from the end, or from a recovery point, than this has lost some. */
+export const MAX_INDEX_GAP_BYTES = 8 * 1024 * 1024;
+
 export interface SegmentOptions {
   /** Behind the names of its files, while the cleaner writes them. */
   readonly fileSuffix?: string;
@@ -243,6 +246,17 @@ export class Segment {
     this.indexesChecked = true;
     this.indexes.keepSoundBefore(position, offset);
     this.findLargestTimestamp(position);
+  }
+
+  /** Brings indexes up to the end of the segment whose last entries a power cut may have taken. */
+  completeIndexes(): void {
+    this.checkIndexes();
+    const { offsetIndex, sizeBytes } = this;
+    const last = offsetIndex.last();
+    if (this.confirms(last) && sizeBytes - last.position <= MAX_INDEX_GAP_BYTES) {
+      this.keepIndexesBefore(sizeBytes, Number.POSITIVE_INFINITY);
+      this.seal();
+    } else this.rebuildIndexes();
   }
 
   /** Looks for the largest timestamp from the last entry of the time index on. @param end exclusive position. */

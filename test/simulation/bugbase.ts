@@ -73,4 +73,12 @@ export const BUGBASE: readonly FormerFailure[] = [
     ...{ seed: "202", invariant: "V2" },
     what: "an orderly stop of a log without segments below its start, and without records, forgot its producers",
   },
+  {
+    ...{ seed: "1661", invariant: "V2" },
+    what: "a producer's last batches lay before much that others wrote, and a retry was refused after a truncation",
+  },
+  {
+    ...{ seed: "2684", invariant: "V16" },
+    what: "a power cut took the time index of a segment that a truncation had ended, and times in it were not found",
+  },
 ];

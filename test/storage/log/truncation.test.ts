@@ -21,6 +21,30 @@ import {
 const T = 1_700_000_000_000;
 
 describe("truncation", () => {
+  it("a power cut after it takes index entries of what is left, and times are found all the same", async () => {
+    for (const left of [0, 12, 24]) {
+      const around = surroundings();
+      const log = await openLog(around, { config: { indexIntervalBytes: 60 } });
+      for (let i = 0; i < 12; i++) append(log, batchOf([{ value: `v${i}`, timestamp: T + i }]));
+      log.setHighWatermark(12);
+      await log.flush();
+      log.truncateTo(9);
+      const { recoveryPoint } = log;
+      expect([recoveryPoint, log.segments.length]).toEqual([9, 2]);
+      log.abandon();
+      // The batches were on the device before, no entry of an index was.
+      for (const suffix of ["timeindex", "index"]) {
+        const path = `${LOG_PATH}/00000000000000000000.${suffix}`;
+        around.disk.writeFile(path, around.disk.readFile(path).subarray(0, suffix === "index" ? (left * 2) / 3 : left));
+      }
+      const again = await openLog(around, { cleanShutdown: false, recoveryPoint });
+      expect(await again.offsetForTimestamp(T + 7, 99)).toMatchObject({ offset: 7 });
+      expect(await again.offsetForTimestamp(T + 8, 99)).toMatchObject({ offset: 8 });
+      expect(await valuesOf(again)).toHaveLength(9);
+      await again.close();
+    }
+  });
+
   it("cuts at each offset, over segments, and the log goes on there", async () => {
     for (let offset = 0; offset <= 12; offset++) {
       const around = surroundings();
