@@ -7,7 +7,7 @@ import { CreateAcls, DeleteAcls, DescribeAcls } from "../../protocol/messages/ac
 import { ApiVersions } from "../../protocol/messages/api-versions.ts";
 import { UnregisterBroker } from "../../protocol/messages/broker-lifecycle.ts";
 import { Heartbeat, JoinGroup, LeaveGroup, SyncGroup } from "../../protocol/messages/classic-group.ts";
-import { AlterClientQuotas } from "../../protocol/messages/client-quotas.ts";
+import { AlterClientQuotas, DescribeClientQuotas } from "../../protocol/messages/client-quotas.ts";
 import {
   AlterConfigs,
   DescribeConfigs,
@@ -73,6 +73,7 @@ import { handleAlterConfigs, handleIncrementalAlterConfigs } from "./alter-confi
 import { handleAlterReplicaLogDirs } from "./alter-replica-log-dirs.ts";
 import { handleApiVersions } from "./api-versions.ts";
 import { handleHeartbeat, handleJoinGroup, handleLeaveGroup, handleSyncGroup } from "./classic-group.ts";
+import { handleDescribeClientQuotas } from "./client-quotas.ts";
 import { handleDescribeConfigs, handleListConfigResources } from "./configs.ts";
 import { handleConsumerGroupDescribe, handleConsumerGroupHeartbeat } from "./consumer-group.ts";
 import { handleDeleteRecords } from "./delete-records.ts";
@@ -171,6 +172,7 @@ const SERVED: readonly ServedApi<RequestContext>[] = [
   serve(AlterPartitionReassignments, forwarding(AlterPartitionReassignments)),
   serve(ListPartitionReassignments, forwarding(ListPartitionReassignments)),
   serve(OffsetDelete, handleOffsetDelete),
+  serve(DescribeClientQuotas, handleDescribeClientQuotas),
   serve(AlterClientQuotas, forwarding(AlterClientQuotas)),
   serve(DescribeQuorum, forwarding(DescribeQuorum)),
   serve(UpdateFeatures, forwarding(UpdateFeatures)),

@@ -57,6 +57,17 @@ export interface TopicImage {
 export const ResourceType = { TOPIC: 2, BROKER: 4, BROKER_LOGGER: 8, CLIENT_METRICS: 16, GROUP: 32 } as const;
 export type ResourceType = (typeof ResourceType)[keyof typeof ResourceType];
 
+export interface QuotaEntityPart {
+  readonly entityType: string;
+  /** Null: the default of its type. */
+  readonly entityName: string | null;
+}
+
+export interface ClientQuota {
+  readonly entity: readonly QuotaEntityPart[];
+  readonly values: ReadonlyMap<string, number>;
+}
+
 export interface MetadataImage {
   /** Offset of the last record applied; -1 when there is none. */
   readonly offset: number;
@@ -73,6 +84,8 @@ export interface MetadataImage {
   readonly features: ReadonlyMap<string, number>;
   /** The next producer id no broker has been given. */
   readonly nextProducerId: number;
+  /** A line per entity; the keys mean nothing here. */
+  readonly clientQuotas: ReadonlyMap<string, ClientQuota>;
 }
 
 /** What changed between two images, for those who hold state of their own. */

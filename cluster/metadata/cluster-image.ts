@@ -6,9 +6,11 @@
  */
 import type {
   BrokerImage,
+  ClientQuota,
   EndpointImage,
   MetadataDelta,
   MetadataImage,
+  QuotaEntityPart,
   ResourceType,
   TopicImage,
 } from "../../broker/metadata/metadata-image.ts";
@@ -33,17 +35,6 @@ export interface ControllerRegistration {
   readonly zkMigrationReady: boolean;
   readonly endpoints: readonly EndpointImage[];
   readonly features: ReadonlyMap<string, VersionRangeImage>;
-}
-
-export interface QuotaEntityPart {
-  readonly entityType: string;
-  /** Null: the default of its type. */
-  readonly entityName: string | null;
-}
-
-export interface ClientQuota {
-  readonly entity: readonly QuotaEntityPart[];
-  readonly values: ReadonlyMap<string, number>;
 }
 
 export type ScramCredential = MetadataRecord<"UserScramCredential">["data"];

@@ -5,12 +5,11 @@
  * Invariant: the same records onto the same image give the same image, on the controller, on brokers and from snapshots.
  */
 import { strict as assert } from "node:assert";
-import type { PartitionImage, ResourceType, TopicImage } from "../../broker/metadata/metadata-image.ts";
+import type { ClientQuota, PartitionImage, ResourceType, TopicImage } from "../../broker/metadata/metadata-image.ts";
 import { brokerFromRecord, changedBroker, controllerFromRecord, FencedChange } from "./broker-records.ts";
 import {
   type AccessControlEntry,
   type BrokerRegistration,
-  type ClientQuota,
   type ClusterDelta,
   ClusterImage,
   type ControllerRegistration,

@@ -306,5 +306,6 @@ function imageOf(
     resourcesWithConfigs: (type) => (type === ResourceType.TOPIC ? [...configs.keys()] : []),
     features,
     nextProducerId: 0,
+    clientQuotas: new Map(),
   };
 }

@@ -87,6 +87,7 @@ export function clusterImage(topics: readonly TopicImage[], brokers: readonly Br
       ["share.version", 1],
     ]),
     nextProducerId: 0,
+    clientQuotas: new Map(),
   };
 }
 
