@@ -39,12 +39,15 @@ class End {
 let links: Links;
 let listener: Listener;
 let one: FaultyNetwork;
+/** Whose ways nobody cuts. */
+let bystander: FaultyNetwork;
 let accepted: End[];
 
 beforeEach(async () => {
   links = new Links(new NodeClock());
   const ports = new KnownPorts();
   one = new FaultyNetwork(new NodeNetwork(), 1, links, ports);
+  bystander = new FaultyNetwork(new NodeNetwork(), 3, links, ports);
   const two = new FaultyNetwork(new NodeNetwork(), 2, links, ports);
   accepted = [];
   listener = await two.listen({ host: "127.0.0.1", port: 0 }, (connection) => accepted.push(new End(connection)));
@@ -59,8 +62,27 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Long enough for what is not cut to arrive. */
-const aWhile = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 40));
+/**
+ * What was sent, dialled or ended before on a way that is not cut has arrived: somebody else came to the same listener since, and was
+ * answered several times.
+ */
+async function whatIsNotCutHasArrived(): Promise<void> {
+  const known = new Set(accepted);
+  const here = new End(await bystander.connect(listener.address));
+  here.say("0");
+  await until(() => accepted.some((end) => !known.has(end) && end.text === "0"));
+  const there = accepted.find((end) => !known.has(end) && end.text === "0") as End;
+  for (let round = 1; round <= 5; round++) {
+    there.say("a");
+    await until(() => here.text.length === round);
+    here.say("q");
+    await until(() => there.text.length === round + 1);
+  }
+  here.connection.destroy();
+  await until(() => there.ended || there.closed);
+  there.connection.destroy();
+  accepted = accepted.filter((end) => end !== there);
+}
 
 async function connected(): Promise<[here: End, there: End]> {
   const here = new End(await one.connect(listener.address));
@@ -83,7 +105,7 @@ test("what is sent over a cut way does not arrive, and does when it is healed; n
     isFlushed = true;
   });
   there.say("back");
-  await aWhile();
+  await whatIsNotCutHasArrived();
   expect([there.text, here.text, isFlushed, here.closed, there.closed]).toEqual(["before ", "", false, false, false]);
   expect(here.connection.unsentBytes).toBe(6);
   links.heal();
@@ -98,7 +120,7 @@ test("one direction may be cut alone", async () => {
   here.say("hello");
   await until(() => there.text === "hello");
   there.say("answer");
-  await aWhile();
+  await whatIsNotCutHasArrived();
   expect(here.text).toBe("");
   links.heal(1, 2);
   await until(() => here.text === "answer");
@@ -114,7 +136,7 @@ test("a side that ends meanwhile is not heard of before the way is healed, which
   here.connection.destroy({ reset: true });
   itsPeer.connection.destroy({ reset: true });
   await until(() => here.closed);
-  await aWhile();
+  await whatIsNotCutHasArrived();
   expect([there.closed, there.ended, other.closed, other.ended]).toEqual([false, false, false, false]);
   links.heal();
   await until(() => there.closed && other.closed);
@@ -128,7 +150,7 @@ test("a dial over a cut way takes its time and fails, or succeeds when it is hea
   await expect(one.connect(listener.address, { timeoutMs: 60 })).rejects.toMatchObject({ kind: "timeout" });
   expect(performance.now() - started).toBeGreaterThanOrEqual(59);
   const dial = one.connect(listener.address, { timeoutMs: 10_000 });
-  await aWhile();
+  await whatIsNotCutHasArrived();
   expect(accepted).toEqual([]);
   links.heal();
   const here = new End(await dial);
