@@ -33,7 +33,7 @@ export interface Bench {
   /** The log directory that the metadata assigns to all logs. */
   assigned: string | undefined;
   /** What the controller says of a log that is about to be elsewhere. */
-  ready: () => Promise<boolean>;
+  ready: (path: string) => Promise<boolean>;
   open(paths?: readonly string[], settings?: Partial<LogDirectoriesSettings>): Promise<LogDirectories>;
   wait(ms: number): Promise<void>;
   restart(powerLoss: boolean): void;
@@ -67,7 +67,7 @@ export async function onNode(body: (bench: Bench) => Promise<void>, seed: number
           told.reopened.push(`${log.topic}-${log.partition} ${before.offline} ${log.offline}`),
         onMissingOpened: () => void told.missingOpened++,
         assignedDirectory: () => (bench.assigned === undefined ? undefined : ids.get(bench.assigned)),
-        onFutureReady: () => bench.ready(),
+        onFutureReady: ({ path }) => bench.ready(path),
         onLogMoved: (log, before) =>
           told.moved.push(
             [`${log.topic}-${log.partition}`, ...[before, log].map(({ path }) => path.slice(0, 3))].join(" "),
