@@ -67,6 +67,10 @@ import {
   DescribeTransactions,
   ListTransactions,
 } from "../../protocol/messages/transactions-admin.ts";
+import {
+  AlterUserScramCredentials,
+  DescribeUserScramCredentials,
+} from "../../protocol/messages/user-scram-credentials.ts";
 import type { RequestContext } from "../dispatch/handler.ts";
 import { HandlerTable, type ServedApi, serve } from "../dispatch/handler-table.ts";
 import { handleAlterConfigs, handleIncrementalAlterConfigs } from "./alter-configs.ts";
@@ -90,6 +94,7 @@ import { handleDescribeLogDirs } from "./log-dirs.ts";
 import { handleMetadata } from "./metadata.ts";
 import { handleOffsetForLeaderEpoch } from "./offset-for-leader-epoch.ts";
 import { handleProduce } from "./produce.ts";
+import { handleDescribeUserScramCredentials } from "./scram-credentials.ts";
 import { handleShareAcknowledge } from "./share-acknowledge.ts";
 import { handleShareFetch } from "./share-fetch.ts";
 import { handleShareGroupDescribe, handleShareGroupHeartbeat } from "./share-group.ts";
@@ -174,6 +179,8 @@ const SERVED: readonly ServedApi<RequestContext>[] = [
   serve(OffsetDelete, handleOffsetDelete),
   serve(DescribeClientQuotas, handleDescribeClientQuotas),
   serve(AlterClientQuotas, forwarding(AlterClientQuotas)),
+  serve(DescribeUserScramCredentials, handleDescribeUserScramCredentials),
+  serve(AlterUserScramCredentials, forwarding(AlterUserScramCredentials)),
   serve(DescribeQuorum, forwarding(DescribeQuorum)),
   serve(UpdateFeatures, forwarding(UpdateFeatures)),
   serve(DescribeCluster, handleDescribeCluster),

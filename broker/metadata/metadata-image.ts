@@ -68,6 +68,14 @@ export interface ClientQuota {
   readonly values: ReadonlyMap<string, number>;
 }
 
+/** What is told of a SCRAM credential. */
+export interface ScramCredentialInfo {
+  readonly name: string;
+  /** 1 SCRAM-SHA-256, 2 SCRAM-SHA-512. */
+  readonly mechanism: number;
+  readonly iterations: number;
+}
+
 export interface MetadataImage {
   /** Offset of the last record applied; -1 when there is none. */
   readonly offset: number;
@@ -84,8 +92,9 @@ export interface MetadataImage {
   readonly features: ReadonlyMap<string, number>;
   /** The next producer id no broker has been given. */
   readonly nextProducerId: number;
-  /** A line per entity; the keys mean nothing here. */
+  /** A line per entity; the keys mean nothing here, nor those of the credentials. */
   readonly clientQuotas: ReadonlyMap<string, ClientQuota>;
+  readonly scramCredentials: ReadonlyMap<string, ScramCredentialInfo>;
 }
 
 /** What changed between two images, for those who hold state of their own. */

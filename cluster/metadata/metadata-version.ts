@@ -10,6 +10,7 @@ export const MAX_METADATA_VERSION = 30;
 const RECORDS_CHANGED_AT = [7, 8, 11, 13, 14, 15, 17, 23, 30];
 
 const BROKER_MIGRATION = 8;
+const SCRAM = 11;
 const NO_EPOCH_BUMP_ON_SHRINK = 12;
 const TRANSACTIONS = 13;
 const CONTROLLER_REGISTRATION = 15;
@@ -26,6 +27,7 @@ export class MetadataVersion {
   readonly hasDirectories: boolean;
   readonly hasCordonedDirectories: boolean;
   readonly hasEligibleLeaderReplicas: boolean;
+  readonly hasScramCredentials: boolean;
   readonly hasControllerRegistration: boolean;
   /** Records may be grouped by Begin- and EndTransaction. */
   readonly hasTransactions: boolean;
@@ -37,6 +39,7 @@ export class MetadataVersion {
     this.hasDirectories = level >= DIRECTORIES;
     this.hasCordonedDirectories = level >= CORDONED_DIRECTORIES;
     this.hasEligibleLeaderReplicas = level >= ELIGIBLE_LEADER_REPLICAS;
+    this.hasScramCredentials = level >= SCRAM;
     this.hasControllerRegistration = level >= CONTROLLER_REGISTRATION;
     this.hasTransactions = level >= TRANSACTIONS;
     this.bumpsLeaderEpochOnShrink = level < NO_EPOCH_BUMP_ON_SHRINK;

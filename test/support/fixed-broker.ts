@@ -307,5 +307,6 @@ function imageOf(
     features,
     nextProducerId: 0,
     clientQuotas: new Map(),
+    scramCredentials: new Map(),
   };
 }

@@ -1,5 +1,6 @@
 /**
- * What the cluster is set to: AlterConfigs (33), IncrementalAlterConfigs (44), AlterClientQuotas (49), UpdateFeatures (57).
+ * What the cluster is set to: AlterConfigs (33), IncrementalAlterConfigs (44), AlterClientQuotas (49), AlterUserScramCredentials (51),
+ * UpdateFeatures (57).
  *
  * Each resource succeeds or fails alone; all that succeed are written in one batch.
  */
@@ -11,9 +12,11 @@ import { KafkaError } from "../../../protocol/kafka-error.ts";
 import { AlterClientQuotas } from "../../../protocol/messages/client-quotas.ts";
 import { AlterConfigs, IncrementalAlterConfigs } from "../../../protocol/messages/configs.ts";
 import { UpdateFeatures } from "../../../protocol/messages/features.ts";
+import { AlterUserScramCredentials } from "../../../protocol/messages/user-scram-credentials.ts";
 import type { MetadataRecord } from "../../metadata/metadata-record.ts";
 import { type ConfigResource, decideConfigs, decideReplacedConfigs } from "../configs/alter-configs.ts";
 import { decideClientQuotas } from "../configs/client-quotas.ts";
+import { decideScramCredentials } from "../configs/scram-credentials.ts";
 import { decideUpdateFeatures } from "../configs/update-features.ts";
 import type { ControllerView } from "../controller-view.ts";
 import { atomic, attempt, type Decision, type Refusal, withoutRecords } from "../decision.ts";
@@ -109,6 +112,22 @@ export const CONFIG_APIS = [
     refuse: ({ entries }, refusal) => ({
       throttleTimeMs: 0,
       entries: entries.map(({ entity }) => ({ ...refusal, entity })),
+    }),
+  }),
+  controllerApi({
+    api: AlterUserScramCredentials,
+    handle: (request, context) =>
+      written(
+        context,
+        (view) => decideScramCredentials(view, request),
+        (response) => ({ ...response, throttleTimeMs: 0 }),
+      ),
+    refuse: ({ deletions, upsertions }, refusal) => ({
+      throttleTimeMs: 0,
+      results: [...new Set([...deletions, ...upsertions].map(({ name }) => name))].map((user) => ({
+        user,
+        ...refusal,
+      })),
     }),
   }),
   controllerApi({

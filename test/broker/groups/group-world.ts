@@ -88,6 +88,7 @@ export function clusterImage(topics: readonly TopicImage[], brokers: readonly Br
     ]),
     nextProducerId: 0,
     clientQuotas: new Map(),
+    scramCredentials: new Map(),
   };
 }
 

@@ -111,6 +111,7 @@ function imageOf(topics: readonly TopicImage[], brokerEpochs: ReadonlyMap<number
   const brokers = [...brokerEpochs].map(([id, brokerEpoch]) => ({ ...brokerImage(id, ADDRESS), brokerEpoch }));
   return {
     ...{ offset: 0, leaderEpoch: 0, clusterId: "c", features: new Map(), nextProducerId: 0, clientQuotas: new Map() },
+    scramCredentials: new Map(),
     brokers: new Map(brokers.map((broker) => [broker.id, broker])),
     topics: new Map(topics.map((one) => [one.name, one])),
     topicsById: new Map(topics.map((one) => [one.id, one])),

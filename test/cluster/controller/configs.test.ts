@@ -1,4 +1,5 @@
 /** What the cluster is set to: configs, features, producer ids, quotas. Codes and texts are Kafka 4.3.1's answers. */
+import { createHash, createHmac } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { ConfigOperationType } from "../../../broker/config/config-operation.ts";
 import { ResourceType } from "../../../broker/metadata/metadata-image.ts";
@@ -6,6 +7,7 @@ import { decideFence } from "../../../cluster/controller/brokers/fence-broker.ts
 import { decideConfigs, decideReplacedConfigs } from "../../../cluster/controller/configs/alter-configs.ts";
 import { decideClientQuotas } from "../../../cluster/controller/configs/client-quotas.ts";
 import { decideProducerIds } from "../../../cluster/controller/configs/producer-ids.ts";
+import { decideScramCredentials } from "../../../cluster/controller/configs/scram-credentials.ts";
 import { decideUpdateFeatures } from "../../../cluster/controller/configs/update-features.ts";
 import { splittable } from "../../../cluster/controller/decision.ts";
 import { KafkaError } from "../../../protocol/kafka-error.ts";
@@ -250,5 +252,63 @@ describe("client quotas", () => {
     expect(set(bench, [{ entityType: "nope", entityName: "x" }], "producer_byte_rate", 1)).toBe(42);
     expect(set(bench, [{ entityType: "ip", entityName: null }], "connection_creation_rate", 1.5)).toBe(42);
     expect(set(bench, [], "producer_byte_rate", 1)).toBe(42);
+  });
+});
+
+describe("SCRAM credentials", () => {
+  const SHA_256 = 1;
+  const SHA_512 = 2;
+  /** The example of RFC 7677. */
+  const salt = Buffer.from("W22ZaJ0SNY7soEsUEjb6gQ==", "base64");
+  const saltedPassword = Buffer.from("c4a49510323ab4f952cac1fa99441939e78ea74d6be81ddf7096e87513dc615d", "hex");
+  const upsertion = { name: "u", mechanism: SHA_256, iterations: 4096, salt, saltedPassword };
+
+  function alter(
+    bench: DecisionBench,
+    upsertions: (typeof upsertion)[],
+    deletions: { name: string; mechanism: number }[] = [],
+  ) {
+    const { results } = bench.do((view) => decideScramCredentials(view, { upsertions, deletions }));
+    return Object.fromEntries(results.map(({ user, errorCode, errorMessage }) => [user, errorMessage ?? errorCode]));
+  }
+
+  test("set, of the password only what it is checked with; and removed", () => {
+    const bench = new DecisionBench();
+    expect(alter(bench, [upsertion])).toEqual({ u: 0 });
+    const hmac = (key: Buffer, text: string) => createHmac("sha256", key).update(text).digest();
+    expect([...bench.image.scramCredentials.values()]).toEqual([
+      {
+        ...{ name: "u", mechanism: SHA_256, iterations: 4096, salt },
+        storedKey: createHash("sha256").update(hmac(saltedPassword, "Client Key")).digest(),
+        serverKey: hmac(saltedPassword, "Server Key"),
+      },
+    ]);
+    expect(alter(bench, [{ ...upsertion, iterations: 8192 }])).toEqual({ u: 0 });
+    expect([...bench.image.scramCredentials.values()]).toMatchObject([{ iterations: 8192 }]);
+    expect(alter(bench, [], [{ name: "u", mechanism: SHA_256 }])).toEqual({ u: 0 });
+    expect(bench.image.scramCredentials.size).toBe(0);
+  });
+
+  test("what cannot be is refused in Kafka's words, and the rest done", () => {
+    const bench = new DecisionBench();
+    const asked = [
+      upsertion,
+      { ...upsertion, name: "" },
+      { ...upsertion, name: "few", iterations: 4095 },
+      { ...upsertion, name: "many", iterations: 16385 },
+      { ...upsertion, name: "other", mechanism: 3 },
+      { ...upsertion, name: "twice" },
+      { ...upsertion, name: "twice", mechanism: SHA_512 },
+    ];
+    expect(alter(bench, asked, [{ name: "nobody", mechanism: SHA_256 }])).toEqual({
+      u: 0,
+      "": "Username must not be empty",
+      few: "Too few iterations",
+      many: "Too many iterations",
+      other: "Unknown SCRAM mechanism",
+      twice: "A user credential cannot be altered twice in the same request",
+      nobody: "Attempt to delete a user credential that does not exist",
+    });
+    expect([...bench.image.scramCredentials.values()].map(({ name }) => name)).toEqual(["u"]);
   });
 });
