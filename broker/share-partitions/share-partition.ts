@@ -98,6 +98,11 @@ export class SharePartition {
     return this.status === "active" && this.failure === undefined;
   }
 
+  /** As isReady, without asking for it. */
+  get isLoaded(): boolean {
+    return this.status === "active";
+  }
+
   /** Whether there may be something to acquire. */
   get hasRoom(): boolean {
     return this.held.hasRoom(this.options.settings().maxRecordLocks);

@@ -114,13 +114,13 @@ export function shareFetchCases(planeOf: () => DataPlane): void {
     await initialize(groupId, topicId);
     return { groupId, topicId, name };
   };
-  const initialize = async (groupId: string, topicId: string): Promise<void> => {
+  const initialize = async (groupId: string, topicId: string, partition = 0): Promise<void> => {
     using asker = await WireAsker.open(planeOf().address);
-    const key = `${groupId}:${topicId}:0`;
+    const key = `${groupId}:${topicId}:${partition}`;
     await vi.waitFor(async () => {
       const found = await asker.ask(FindCoordinator, 6, { keyType: SHARE_KEY_TYPE, coordinatorKeys: [key] });
       expect(found.coordinators[0]?.errorCode).toBe(0);
-      const partitions = [{ partition: 0, stateEpoch: 0, startOffset: 0 }];
+      const partitions = [{ partition, stateEpoch: 0, startOffset: 0 }];
       const { results } = await asker.ask(InitializeShareGroupState, 0, { groupId, topics: [{ topicId, partitions }] });
       expect(results[0]?.partitions[0]?.errorCode).toBe(0);
     }, 20_000);
@@ -139,6 +139,20 @@ export function shareFetchCases(planeOf: () => DataPlane): void {
     expect(await one.acknowledge([[0, 9, ACCEPT]])).toBe(ErrorCode.INVALID_RECORD_STATE);
     expect(await two.acknowledge([[0, 9, ACCEPT]])).toBe(0);
     expect(gotten(await one.fetch())).toEqual([]);
+  });
+
+  test("R183: who comes first is answered with the first of his partitions whose state is there", async () => {
+    const plane = planeOf();
+    const { name, topicId } = await newTopic(plane, { partitionCount: 2 });
+    const groupId = `share-${name}`;
+    for (const partition of [0, 1]) {
+      await fill(plane, name, [batchOf(["a", "b", "c"])], partition);
+      await initialize(groupId, topicId, partition);
+    }
+    using member = await join({ groupId, topicId });
+    const partitions = [0, 1].map((partitionIndex) => ({ partitionIndex, acknowledgementBatches: [] }));
+    expect(await member.got({ topics: [{ topicId, partitions }] })).toEqual([[0, 2, 1]]);
+    expect(await member.got()).toEqual([[0, 2, 1]]);
   });
 
   test("R183: the records of an answer are the batches of what was acquired", async () => {
