@@ -1,10 +1,10 @@
 /**
  * A sentence on each config that users of topics, groups and client metrics set, for DescribeConfigs v3+ (KIP-569).
  *
- * Differs from Kafka: DescribeConfigs documents the configs of topics, groups and client metrics in sentences of our own, and those of
- * brokers not at all.
+ * Differs from Kafka: DescribeConfigs documents configs in sentences of our own.
  */
 import { ResourceType } from "../metadata/metadata-image.ts";
+import { brokerDocumentationOf } from "./broker-documentation.ts";
 
 const TOPIC: Readonly<Record<string, string>> = {
   "cleanup.policy":
@@ -80,5 +80,6 @@ const BY_TYPE: ReadonlyMap<number, Readonly<Record<string, string>>> = new Map([
 
 /** Null where there is none. @param name a name of the tables. */
 export function documentationOf(resourceType: number, name: string): string | null {
+  if (resourceType === ResourceType.BROKER) return brokerDocumentationOf(name);
   return BY_TYPE.get(resourceType)?.[name] ?? null;
 }

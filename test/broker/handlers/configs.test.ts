@@ -4,6 +4,7 @@
 import { describe, expect, it } from "vitest";
 import type { Broker } from "../../../broker/broker.ts";
 import { BrokerConfigLayers } from "../../../broker/config/broker-config-layers.ts";
+import { EFFECTIVE_CONFIGS } from "../../../broker/config/effective-configs.ts";
 import { LoggerLevels } from "../../../broker/config/logger-levels.ts";
 import { type Answer, Later } from "../../../broker/dispatch/answer.ts";
 import type { RequestContext } from "../../../broker/dispatch/handler.ts";
@@ -131,6 +132,18 @@ describe("DescribeConfigs", () => {
       synonyms: [{ name: "log.segment.bytes", value: "1073741824", source: 5 }],
       documentation: "The size of a segment.",
     });
+  });
+
+  it("documents every config of brokers: what it does, or that it does nothing", async () => {
+    const [result] = await describeConfigs([[ResourceType.BROKER, "1"]], { documentation: true });
+    const told = new Map(result?.configs.map(({ name, documentation }) => [name, documentation]));
+    expect([...told].filter(([, documentation]) => (documentation ?? "") === "")).toEqual([]);
+    expect(told.get("num.network.threads")).toBe("Taken as Kafka takes it; nothing here depends on it.");
+    expect(
+      [...told].filter(([, text]) => text?.startsWith("Taken as")).filter(([name]) => EFFECTIVE_CONFIGS.has(name)),
+    ).toEqual([]);
+    const [undocumented] = await describeConfigs([[ResourceType.BROKER, "1"]]);
+    expect(undocumented?.configs.filter(({ documentation }) => documentation !== null)).toEqual([]);
   });
 
   it("refuses each resource by itself", async () => {
