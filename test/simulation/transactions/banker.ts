@@ -8,6 +8,8 @@ import { type PatientClient, tried } from "./patient-client.ts";
 import { type ProducerSettings, TransactionalProducer } from "./transactional-producer.ts";
 
 export const BANK_TOPIC = "bank";
+/** What bankers write down besides, where there is such a topic: it is trimmed, deleted and made again while they do. */
+export const NOTES_TOPIC = "notes";
 
 export interface Transfer {
   readonly id: number;
@@ -27,9 +29,10 @@ export interface BankerOptions extends ProducerSettings {
   readonly pauseMs: readonly [number, number];
 }
 
-/** Of a hundred transfers: aborted after the debit; left as it is, until the next beginning or its timeout ends it. */
+/** Of a hundred transfers: aborted after the debit; left as it is, until the next beginning or its timeout ends it; noted. */
 const ABORTS = 15;
 const DESERTS = 5;
+const NOTES = 50;
 const MOST = 100;
 
 export class Banker {
@@ -76,7 +79,9 @@ export class Banker {
       return false;
     }
     const isGiven =
-      dice >= DESERTS + ABORTS && (await tried(() => this.producer.send(BANK_TOPIC, to, [entryText(id, amount)])));
+      dice >= DESERTS + ABORTS &&
+      (await this.note(id)) &&
+      (await tried(() => this.producer.send(BANK_TOPIC, to, [entryText(id, amount)])));
     if (!isGiven) {
       transfer.outcome = "aborted";
       this.aborts++;
@@ -88,6 +93,14 @@ export class Banker {
       this.commits++;
     }
     return isDone;
+  }
+
+  /** A part of the transaction as any other: where it cannot be written, nothing is. */
+  private async note(id: number): Promise<boolean> {
+    const { client, producer, options } = this;
+    const count = client.partitionsOf(NOTES_TOPIC);
+    if (count === 0 || options.random.below(100) >= NOTES) return true;
+    return await tried(() => producer.sendById(NOTES_TOPIC, options.random.below(count), [String(id)]));
   }
 }
 

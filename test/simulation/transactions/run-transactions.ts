@@ -23,7 +23,7 @@ import { FaultRunner } from "../world/fault-runner.ts";
 import { Operator } from "../world/operator.ts";
 import { RunFailure } from "../world/run-plan.ts";
 import { SimulatedCluster, type SimulatedClusterOptions } from "../world/simulated-cluster.ts";
-import { BANK_TOPIC, Banker, type Transfer } from "./banker.ts";
+import { BANK_TOPIC, Banker, NOTES_TOPIC, type Transfer } from "./banker.ts";
 import { truthOf } from "./committed-truth.ts";
 import { Copier } from "./copier.ts";
 import { PatientClient } from "./patient-client.ts";
@@ -133,12 +133,7 @@ class Run {
 
     const clients = [...plan.workers, ...plan.bankers, ...plan.copiers].map(({ name }) => name);
     const faults = new FaultRunner(cluster, auditor, clients, operator, PARTITION_FILES);
-    const more = new TransactionFaults(
-      cluster,
-      auditor,
-      admin,
-      plan.topics.map(({ name }) => name),
-    );
+    const more = new TransactionFaults(cluster, auditor, admin, this.judged);
     const startMs = scheduler.nowMs;
     faults.schedule(plan.faults.map((fault) => ({ ...fault, atMs: fault.atMs + startMs })));
     more.schedule(plan.transactionFaults);
@@ -177,6 +172,11 @@ class Run {
     };
   }
 
+  /** Topics that keep what they are given. */
+  private get judged(): string[] {
+    return this.plan.topics.map(({ name }) => name).filter((name) => name !== NOTES_TOPIC);
+  }
+
   private judge(reader: Reader, readers: readonly Reader[]): Verdict {
     const { cluster, auditor, transactions, history, plan } = this;
     const audits = [...auditor.partitions.values()].filter(({ topic }) => !topic.startsWith("__"));
@@ -194,8 +194,7 @@ class Run {
       if (plan.isDurable) throw new Violation("V3", "the power took what was on the disk");
       return verdict;
     }
-    const topics = plan.topics.map(({ name }) => name);
-    const truth = new Map(topics.map((name) => [name, truthOf(name, cluster, auditor, transactions)]));
+    const truth = new Map(this.judged.map((name) => [name, truthOf(name, cluster, auditor, transactions)]));
     for (const one of readers) checkReader(one, truth);
     checkBank(truth, this.transfers, reader, this.snapshots);
     checkCopy(truth);
@@ -261,12 +260,12 @@ class Run {
   }
 
   private reader(name: string, readCommitted: boolean): Reader {
-    const { auditor, transactions, cluster, plan } = this;
+    const { auditor, transactions, cluster } = this;
     const witness = new ReadingWitness(auditor, transactions, cluster.failures, readCommitted);
     const consumer = new Consumer(
       this.clientNamed(name),
       {
-        ...{ topics: plan.topics.map((topic) => topic.name), readCommitted, usesSessions: true, maxWaitMs: 300 },
+        ...{ topics: this.judged, readCommitted, usesSessions: true, maxWaitMs: 300 },
         ...{ maxPartitionBytes: readCommitted ? 1000 : 1_048_576, fetchVersion: 13, probeMs: 500 },
       },
       witness,

@@ -53,11 +53,12 @@ export class TransactionAudit {
   /**
    * The first record below `end` that may not be read yet; infinite when there is none. A leader that was started again from a
    * snapshot does not know, as with Apache Kafka, that the end of a transaction is not replicated yet; its outcome is decided all the
-   * same, so one whose end some replica has is not open.
+   * same, so one whose end some replica has is not open. Of what was deleted there is nothing to be read.
    */
   stableTo(audit: PartitionAudit, end: number): number {
     let least = Number.POSITIVE_INFINITY;
-    for (const [producerId, { firstOffset }] of this.of(audit).open) {
+    for (const [producerId, open] of this.of(audit).open) {
+      const firstOffset = Math.max(open.firstOffset, audit.startOffset);
       if (firstOffset >= Math.min(least, end) || hasEnd(audit, producerId)) continue;
       least = firstOffset;
     }

@@ -17,6 +17,7 @@ import {
 import { buildRecordBatch } from "../../../protocol/records/record-batch-builder.ts";
 import type { Api } from "../../../protocol/schema/api.ts";
 import type { Decode, Encode, Message } from "../../../protocol/schema/message.ts";
+import { ZERO_UUID } from "../../../protocol/uuid.ts";
 import { GROUP_KEY, only, type PatientClient, TRANSACTION_KEY } from "./patient-client.ts";
 
 export type TransactionProtocol = 1 | 2;
@@ -40,6 +41,7 @@ const VERSIONS = {
   1: { init: 4, produce: 10, end: 4, txnOffsetCommit: 3 },
   2: { init: 5, produce: 12, end: 5, txnOffsetCommit: 5 },
 } as const;
+const FIRST_PRODUCE_BY_ID = 13;
 const ADD_VERSION = 3;
 const ADD_OFFSETS_VERSION = 3;
 const ACK_TIMEOUT_MS = 3000;
@@ -90,29 +92,43 @@ export class TransactionalProducer {
   }
 
   /** @returns the offset of the first. */
-  async send(topic: string, partition: number, values: readonly string[]): Promise<number> {
+  send(topic: string, partition: number, values: readonly string[]): Promise<number> {
+    return this.sendTo({ topic, topicId: undefined }, partition, values);
+  }
+
+  /** To the topic that has the name now, and to none that is made under it later. */
+  sendById(topic: string, partition: number, values: readonly string[]): Promise<number> {
+    return this.sendTo({ topic, topicId: this.client.cluster.topics.get(topic)?.id ?? ZERO_UUID }, partition, values);
+  }
+
+  private async sendTo(
+    { topic, topicId }: { readonly topic: string; readonly topicId: string | undefined },
+    partition: number,
+    values: readonly string[],
+  ): Promise<number> {
     const { producerId, producerEpoch, client } = this;
     const { transactionalId } = this.settings;
-    const place = `${topic}-${partition}`;
+    const place = `${topicId ?? topic}-${partition}`;
     this.begun = true;
-    if (this.settings.protocol === 1 && !this.added.has(place)) await this.add(topic, partition);
+    if (this.settings.protocol === 1 && !this.added.has(place)) await this.add(topic, partition, place);
     const baseSequence = this.sequences.get(place) ?? 0;
     const timestamp = client.environment.clock.wallMs();
     const records = buildRecordBatch(
       values.map((value) => ({ value, timestamp })),
       { producerId, producerEpoch, baseSequence, isTransactional: true },
     );
-    const topicData = [{ name: topic, partitionData: [{ index: partition, records }] }];
+    const version = topicId === undefined ? this.versions.produce : FIRST_PRODUCE_BY_ID;
+    const topicData = [{ name: topic, topicId: topicId ?? ZERO_UUID, partitionData: [{ index: partition, records }] }];
     const request = { transactionalId, acks: -1, timeoutMs: ACK_TIMEOUT_MS, topicData };
     const answer = await client.persist(async () => {
-      const { responses } = await client.askLeader([topic, partition], Produce, this.versions.produce, request);
+      const { responses } = await client.askLeader([topic, partition], Produce, version, request);
       return only(responses[0]?.partitionResponses);
     });
     this.sequences.set(place, baseSequence + values.length);
     return answer.baseOffset;
   }
 
-  private async add(topic: string, partition: number): Promise<void> {
+  private async add(topic: string, partition: number, place: string): Promise<void> {
     const { producerId, producerEpoch, client } = this;
     const { transactionalId } = this.settings;
     const request = {
@@ -123,7 +139,7 @@ export class TransactionalProducer {
       const answer = await this.ask(AddPartitionsToTxn, ADD_VERSION, request);
       return { errorCode: only(only(answer.resultsByTopicV3AndBelow).resultsByPartition).partitionErrorCode };
     });
-    this.added.add(`${topic}-${partition}`);
+    this.added.add(place);
   }
 
   /** The offsets count when the transaction commits (KIP-447). */

@@ -6,7 +6,7 @@ import { HISTORY_TOPIC } from "../../history/history-client.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { drawDiskFaults, drawFaults, FAULT_KINDS, type Fault } from "../world/faults.ts";
 import { drawPlan, type Plan, type TopicPlan } from "../world/plan.ts";
-import { BANK_TOPIC } from "./banker.ts";
+import { BANK_TOPIC, NOTES_TOPIC } from "./banker.ts";
 import { COPY_TOPIC } from "./copier.ts";
 import { drawTransactionFaults, type TransactionFault } from "./transaction-faults.ts";
 import type { TransactionProtocol } from "./transactional-producer.ts";
@@ -41,8 +41,11 @@ export interface TransactionsPlan {
 
 const DURATION_MS = 30_000;
 const PARTITIONS = 3;
-/** What takes records away that somebody was told of. */
-const NOT_HERE: ReadonlySet<string> = new Set(["trim", "recreate"]);
+/** What takes records away that somebody was told of: only in a topic that nobody reads. */
+const TAKES_RECORDS = ["trim", "recreate"] as const;
+/** So much more often than in other runs. */
+const TAKES_OFTEN = 6;
+const MOST_KEPT = 20;
 const KIND_IS_ON = 0.5;
 const DURABLE = 0.6;
 const DISKS_TROUBLE = 0.15;
@@ -69,7 +72,11 @@ export function drawTransactionsPlan(seed: string, durationMs = DURATION_MS): Tr
   const random = new SeededRandom(seed).split("transactions");
   const world = drawPlan(seed, { nodes: random.split("nodes").pick([3, 3, 3, 3, 5]), unclean: false });
   const { nodes } = world;
-  const kinds = FAULT_KINDS.filter((kind) => !NOT_HERE.has(kind) && random.split(kind).chance(KIND_IS_ON));
+  const kinds = FAULT_KINDS.filter(
+    (kind) => !TAKES_RECORDS.some((one) => one === kind) && random.split(kind).chance(KIND_IS_ON),
+  );
+  const hasNotes = random.split("notes").chance(KIND_IS_ON);
+  const names = [HISTORY_TOPIC, BANK_TOPIC, COPY_TOPIC, ...(hasNotes ? [NOTES_TOPIC] : [])];
   const isDurable = random.split("durable").chance(DURABLE);
   // Where the power may take something, nobody could tell what it took of a log that is not looked at.
   const isCleaned = isDurable && random.split("cleaned").chance(CLEANED);
@@ -83,18 +90,26 @@ export function drawTransactionsPlan(seed: string, durationMs = DURATION_MS): Tr
       ...{ ...world.settings, ...SETTINGS, ...(isCleaned ? CLEANER : UNCLEANED) },
       ...(isDurable ? { "log.flush.interval.messages": "1" } : {}),
     },
-    topics: [HISTORY_TOPIC, BANK_TOPIC, COPY_TOPIC].map((name) => topicPlan(name, nodes)),
+    topics: names.map((name) => topicPlan(name, nodes)),
     ...{ isDurable, isCleaned },
     workers: named("x", 3, true),
     bankers: named("b", 2, true),
     copiers: named("c", 2, false),
     faults: [
       ...drawFaults(random.split("faults"), durationMs, nodes, kinds).filter((one) => !isDurable || keepsDurable(one)),
+      ...(hasNotes ? drawNotesFaults(random.split("notes"), durationMs, nodes, names.indexOf(NOTES_TOPIC)) : []),
       ...(diskTrouble ? drawDiskFaults(random.split("disk faults"), durationMs, nodes) : []),
     ],
     transactionFaults: drawTransactionFaults(random.split("transaction faults"), durationMs, nodes),
     durationMs,
   };
+}
+
+function drawNotesFaults(random: SeededRandom, durationMs: number, nodes: number, topic: number): Fault[] {
+  return drawFaults(random, durationMs * TAKES_OFTEN, nodes, TAKES_RECORDS).map((one) => {
+    const atMs = Math.round(one.atMs / TAKES_OFTEN);
+    return one.kind === "trim" ? { ...one, atMs, topic, keep: one.keep % MOST_KEPT } : { ...one, atMs };
+  });
 }
 
 /** An administrator who lets a topic's log be synced at some later time takes the promise back. */
