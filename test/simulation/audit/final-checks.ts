@@ -8,6 +8,7 @@ import type { SimulatedCluster } from "../world/simulated-cluster.ts";
 import type { Auditor } from "./auditor.ts";
 import { segmentsOnDisk } from "./disk-log.ts";
 import type { PartitionAudit } from "./partition-audit.ts";
+import type { StoredBatch } from "./stored-batch.ts";
 import { Violation } from "./violation.ts";
 
 const MAX_BYTES = 1 << 24;
@@ -51,28 +52,44 @@ function checkReplicas(cluster: SimulatedCluster, audit: PartitionAudit): void {
 
 /** V19: what replicas know of producers is what the log says, from where theirs began. */
 function checkProducers(cluster: SimulatedCluster, audit: PartitionAudit): void {
-  const expected = new Map<number, { readonly state: string; readonly lastOffset: number }>();
-  const epochs = new Map<number, number>();
-  for (const { producerId, producerEpoch, baseSequence, baseOffset, lastOffset, isControl } of audit.committed) {
-    if (producerId < 0) continue;
-    // An end of a transaction that takes the next epoch leaves nothing of the one before (KIP-890).
-    if (isControl && epochs.get(producerId) === producerEpoch) continue;
-    epochs.set(producerId, producerEpoch);
-    const state = `${producerEpoch}/${isControl ? -1 : baseSequence + lastOffset - baseOffset}`;
-    expected.set(producerId, { state, lastOffset });
+  const byProducer = new Map<number, StoredBatch[]>();
+  for (const batch of audit.committed) {
+    if (batch.producerId < 0) continue;
+    const batches = byProducer.get(batch.producerId);
+    if (batches === undefined) byProducer.set(batch.producerId, [batch]);
+    else batches.push(batch);
   }
   for (const id of audit.image?.replicas ?? []) {
     const log = cluster.node(id).present?.broker.partitions.getById(audit.topicId, audit.index)?.log;
     const known = new Map(log?.producers().map((one) => [one.producerId, `${one.producerEpoch}/${one.lastSequence}`]));
     const beganAt = audit.shadows.get(id)?.beganAt ?? 0;
-    for (const [producerId, { state, lastOffset }] of expected) {
-      if (known.get(producerId) === state || (lastOffset < beganAt && !known.has(producerId))) continue;
+    for (const [producerId, batches] of byProducer) {
+      const state = known.get(producerId);
+      if (state === producerState(batches) || isOfTheRest(state, batches, beganAt)) continue;
       throw new Violation(
         "V19",
-        `${audit.name} on ${id}: producer ${producerId} is ${known.get(producerId)}, by the log ${state}`,
+        `${audit.name} on ${id}: producer ${producerId} is ${state}, by the log ${producerState(batches)}`,
       );
     }
   }
+}
+
+/** Epoch and last sequence as whoever saw these batches of a producer knows them. */
+function producerState(batches: readonly StoredBatch[]): string | undefined {
+  let state: string | undefined;
+  let epoch = -1;
+  for (const { producerEpoch, baseSequence, baseOffset, lastOffset, isControl } of batches) {
+    // An end of a transaction that takes the next epoch leaves nothing of the one before (KIP-890).
+    if (isControl && epoch === producerEpoch) continue;
+    epoch = producerEpoch;
+    state = `${producerEpoch}/${isControl ? -1 : baseSequence + lastOffset - baseOffset}`;
+  }
+  return state;
+}
+
+/** Whether that is the state by what is left when some of the first batches were deleted, and never seen. */
+function isOfTheRest(state: string | undefined, batches: readonly StoredBatch[], beganAt: number): boolean {
+  return batches.some(({ lastOffset }, at) => lastOffset < beganAt && state === producerState(batches.slice(at + 1)));
 }
 
 /** Every value of the leader's log, by offset. */
