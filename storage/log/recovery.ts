@@ -125,6 +125,8 @@ function startOfScan(segment: Segment, recoveryPoint: number): ScanStart {
   const scan = new HeaderScan(segment.log, found.position, sizeBytes);
   let start: ScanStart = { position: found.position, offset: baseOffset };
   for (let batch = scan.next(); batch !== undefined && batch.baseOffset < recoveryPoint; batch = scan.next()) {
+    // Half written: the offset of what should come next is not there, be its CRC right.
+    if (batch.baseOffset < start.offset) break;
     start = { position: scan.nextPosition, offset: batch.nextOffset };
     if (start.position - found.position > MAX_INDEX_GAP_BYTES) return fromStart;
   }

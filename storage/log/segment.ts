@@ -174,7 +174,10 @@ export class Segment {
     if (end === 0) return undefined;
     const scan = HeaderScan.lookup(this.log, this.startFor(this.baseOffset + MAX_RELATIVE_OFFSET), end);
     let last: BatchSpan | undefined;
-    for (let batch = scan.next(); batch !== undefined; batch = scan.next()) last = spanOf(batch, scan.position);
+    for (let batch = scan.next(); batch !== undefined; batch = scan.next()) {
+      if (batch.baseOffset <= (last?.lastOffset ?? this.baseOffset - 1)) break;
+      last = spanOf(batch, scan.position);
+    }
     return last;
   }
 

@@ -81,4 +81,8 @@ export const BUGBASE: readonly FormerFailure[] = [
     ...{ seed: "2684", invariant: "V16" },
     what: "a power cut took the time index of a segment that a truncation had ended, and times in it were not found",
   },
+  {
+    ...{ seed: "3681", invariant: "V14" },
+    what: "recovery went on behind a half-written batch whose offset was 0, and took the log for ended there",
+  },
 ];

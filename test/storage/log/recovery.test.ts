@@ -320,6 +320,27 @@ describe("after a kill", () => {
     await again.close();
   });
 
+  it("R74: nor does recovery begin behind one whose offset is too low, at the recovery point or before the next segment", async () => {
+    for (const recoveryPoint of [2, 4]) {
+      const around = surroundings();
+      const log = await openLog(around);
+      for (let i = 0; i < 4; i++) append(log, batchOf([`v${i}`]));
+      log.roll();
+      append(log, batchOf(["v4"]));
+      log.abandon();
+      const bytes = around.disk.readFile(LOG);
+      const { sizeBytes } = new RecordBatch(bytes);
+      const damaged = recoveryPoint === 2 ? 2 : 3;
+      bytes.writeBigInt64BE(0n, damaged * sizeBytes);
+      around.disk.writeFile(LOG, bytes);
+      const again = await openLog(around, { cleanShutdown: false, recoveryPoint });
+      expect(again.logEndOffset).toBe(damaged);
+      append(again, batchOf(["again"]));
+      expect((await valuesOf(again)).at(-1)).toBe(`again@${damaged}`);
+      await again.close();
+    }
+  });
+
   it("a log whose end lies below its start is dropped", async () => {
     const around = surroundings();
     const log = await openLog(around);
