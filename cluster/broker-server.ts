@@ -10,6 +10,7 @@ import type { BrokerConfigLayers } from "../broker/config/broker-config-layers.t
 import type { LoggerLevels } from "../broker/config/logger-levels.ts";
 import type { RequestInterceptor } from "../broker/dispatch/dispatcher.ts";
 import { BROKER_HANDLERS, BROKER_HANDLERS_WITH_TELEMETRY } from "../broker/handlers/table.ts";
+import type { PartitionImage } from "../broker/metadata/metadata-image.ts";
 import type { PartitionSurroundings } from "../broker/partition/partition.ts";
 import type { ClientTelemetryReceiver } from "../broker/telemetry/client-telemetry.ts";
 import type { Api } from "../protocol/schema/api.ts";
@@ -19,6 +20,7 @@ import type { LogSurroundings } from "../storage/log/log-surroundings.ts";
 import { DEFAULT_MAX_DECOMPRESSED_BYTES } from "../storage/log/log-surroundings.ts";
 import { TailBudget } from "../storage/log/tail-budget.ts";
 import { LogDirectories } from "../storage/log-directories.ts";
+import type { ObtainOptions } from "../storage/log-directories-options.ts";
 import type { PartitionLog } from "../storage/partition-log.ts";
 import { randomUuid } from "../storage/random.ts";
 import { BrokerListeners, type NodeListener } from "./broker-listeners.ts";
@@ -87,7 +89,7 @@ export class BrokerServer {
     this.broker = new BrokerNode({
       ...{ config, clock, random, logger, loggerLevels: options.loggerLevels },
       logs: {
-        obtain: (topic, partition, topicId) => logs.obtain(topic, partition, topicId),
+        obtain: (topic, partition, topicId) => logs.obtain(topic, partition, topicId, this.placeOf(topicId, partition)),
         remove: (topic, partition, topicId) => logs.remove(topic, partition, topicId),
         updateConfig: (topic) => logs.updateConfigs(topic),
         describe: () => logs.describe(),
@@ -309,8 +311,17 @@ export class BrokerServer {
   }
 
   private assignedDirectory(topic: string, partition: number): string | undefined {
-    const image = this.link.metadata.image.topics.get(topic)?.partitions[partition];
-    return image?.directories[image.replicas.indexOf(this.broker.nodeId)];
+    return this.directoryIn(this.link.metadata.image.topics.get(topic)?.partitions[partition]);
+  }
+
+  private directoryIn(partition: PartitionImage | undefined): string | undefined {
+    return partition?.directories[partition.replicas.indexOf(this.broker.nodeId)];
+  }
+
+  /** What the metadata says of where a log lies that is not here: in none yet, or in a directory that may have failed. */
+  private placeOf(topicId: string, partition: number): ObtainOptions {
+    const directoryId = this.directoryIn(this.broker.image.topicsById.get(topicId)?.partitions[partition]);
+    return directoryId === undefined ? {} : { directoryId, isNew: directoryId === DirectoryId.UNASSIGNED };
   }
 
   /** What a full disk had kept from being there is a replica again, unless its partition has gone elsewhere meanwhile. */

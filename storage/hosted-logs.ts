@@ -142,15 +142,15 @@ export class HostedLogs {
 
   /** The directory for a new log: one that was asked for, the assigned one, the one with the fewest logs. @throws KafkaError KAFKA_STORAGE_ERROR */
   choose(name: string, { isNew = false, directoryId }: ObtainOptions): LogDirectory {
+    const assigned = this.directories.find((directory) => directory.directoryId === directoryId);
+    if (assigned?.failure !== undefined) throw storageError(assigned.failure);
+    if (assigned === undefined && !isNew && this.hasOfflineDirectories) {
+      throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `${name} may lie in a log directory that is offline`);
+    }
     const preferred = this.preferred.get(name);
     this.preferred.delete(name);
     if (preferred !== undefined && preferred.failure === undefined) return preferred;
-    const assigned = this.directories.find((directory) => directory.directoryId === directoryId);
-    if (assigned?.failure !== undefined) throw storageError(assigned.failure);
     if (assigned !== undefined) return assigned;
-    if (!isNew && this.hasOfflineDirectories) {
-      throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `${name} may lie in a log directory that is offline`);
-    }
     const [best] = this.online.sort((a, b) => (this.counts.get(a) ?? 0) - (this.counts.get(b) ?? 0));
     if (best === undefined) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, "every log directory is offline");
     return best;

@@ -1,4 +1,7 @@
 /** Nodes with several log directories, between which replicas move (KIP-113). */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { type Cluster, startCluster } from "../../cluster/start-cluster.ts";
 import { ErrorCode } from "../../protocol/error-codes.ts";
@@ -138,4 +141,26 @@ test("R214: what is asked for cannot be, or is for a replica that is still to co
   await setBrokerConfig("1", "cordoned.log.dirs", `/odradek/1/${here === "a" ? "b" : "a"}`);
   await until(async () => (await alter(1, here === "a" ? "b" : "a")) === ErrorCode.INVALID_REPLICA_ASSIGNMENT);
   expect(await settled(1)).toBe(here);
+});
+
+test("R170: a node without one of its directories makes new replicas in the others, none of what lay in it", async () => {
+  const dataDirectory = mkdtempSync(join(tmpdir(), "odradek-directories-"));
+  const settings = { "log.dirs": "a,b" };
+  try {
+    const before = await startCluster({ nodes: 1, dataDirectory, settings });
+    await before.createTopic("t", { partitions: 4, replicationFactor: 1 });
+    await before[Symbol.asyncDispose]();
+    rmSync(join(dataDirectory, "1", "b"), { recursive: true });
+    writeFileSync(join(dataDirectory, "1", "b"), "");
+    cluster = await startCluster({ nodes: 1, dataDirectory, settings });
+    await cluster.createTopic("new", { partitions: 1, replicationFactor: 1 });
+    using client = await RawClient.open(cluster.node(1).address);
+    expect((await client.produce("new", [0], VALUE))[0]?.errorCode).toBe(0);
+    const codes: (number | undefined)[] = [];
+    for (let index = 0; index < 4; index++) codes.push((await client.produce("t", [index], VALUE))[0]?.errorCode);
+    expect(codes.sort()).toEqual([0, 0, ErrorCode.KAFKA_STORAGE_ERROR, ErrorCode.KAFKA_STORAGE_ERROR]);
+  } finally {
+    await cluster[Symbol.asyncDispose]();
+    rmSync(dataDirectory, { recursive: true, force: true });
+  }
 });

@@ -14,7 +14,7 @@ describe("a failing disk", () => {
       expect(codeOf(() => put(bad, "lost"))).toBe(ErrorCode.KAFKA_STORAGE_ERROR);
       expect(codeOf(() => put(bad, "fenced"))).toBe(ErrorCode.KAFKA_STORAGE_ERROR);
       put(good, "b");
-      expect(bench.told).toEqual({ offline: ["bad-0"], directories: [], reopened: [], missingOpened: 0 });
+      expect(bench.told).toMatchObject({ offline: ["bad-0"], directories: [], reopened: [], missingOpened: 0 });
       expect(logs.obtain("bad", 0, ID).offline).toBe(true);
       await logs.close(3);
       const again = await bench.open();
@@ -136,7 +136,7 @@ describe("a failing disk", () => {
       const [first] = logs.onlineDirectoryIds;
       bench.node.disk.faults.add({ operation: "any", path: /^\/d1/, error: "io" });
       expect(codeOf(() => put(one, "x"))).toBe(ErrorCode.KAFKA_STORAGE_ERROR);
-      expect(bench.told).toEqual({ offline: ["one-0"], directories: [first], reopened: [], missingOpened: 0 });
+      expect(bench.told).toMatchObject({ offline: ["one-0"], directories: [first], reopened: [], missingOpened: 0 });
       expect(logs.hasOfflineDirectories).toBe(true);
       put(two, "c");
       // It may lie in the directory that failed, unless it is known to be new.
@@ -152,6 +152,25 @@ describe("a failing disk", () => {
       expect(await values(again.get("one", 0))).toEqual(["a"]);
       expect(await values(again.get("two", 0))).toEqual(["b", "c"]);
       expect(again.previousBrokerEpoch).toBe(-1);
+      again.abandon();
+    }));
+
+  test("R170, R214: what lies in a directory that failed is not begun anew in another that was asked for", () =>
+    onNode(async (bench) => {
+      const before = await bench.open(["/d1", "/d2"]);
+      before.place("t", 0, "/d1");
+      put(before.obtain("t", 0, ID), "a");
+      await before.close();
+      bench.node.disk.faults.add({ operation: "any", path: /^\/d1/, error: "io" });
+      const logs = await bench.open(["/d1", "/d2"]);
+      logs.place("t", 0, "/d2");
+      expect(codeOf(() => logs.obtain("t", 0, ID))).toBe(ErrorCode.KAFKA_STORAGE_ERROR);
+      logs.place("new", 0, "/d2");
+      expect(logs.obtain("new", 0, OTHER_ID, { isNew: true }).path).toBe("/d2/new-0");
+      logs.abandon();
+      bench.node.disk.faults.clear();
+      const again = await bench.open(["/d1", "/d2"]);
+      expect(await values(again.get("t", 0))).toEqual(["a"]);
       again.abandon();
     }));
 
@@ -197,7 +216,7 @@ describe("a failing disk", () => {
         put(logs.obtain("t", i, OTHER_ID), "b");
       }
       await bench.wait(65_000);
-      expect(bench.told).toEqual({ offline: [], directories: [], reopened: [], missingOpened: 0 });
+      expect(bench.told).toMatchObject({ offline: [], directories: [], reopened: [], missingOpened: 0 });
       expect(logs.hasOfflineDirectories).toBe(false);
       expect(names(bench).some((name) => name.endsWith("-delete"))).toBe(false);
       logs.abandon();
