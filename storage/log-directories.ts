@@ -274,7 +274,7 @@ export class LogDirectories {
   /** Renames a log's directory and lets go of the log; returns where it lies now, undefined when it could not be moved. */
   private putAway(hosted: HostedLog, state: "delete" | "stray"): string | undefined {
     const { log, directory, name } = hosted;
-    this.moves.end(name);
+    this.moves.drop(name);
     this.hosted.delete(name);
     this.flush.forget(log);
     this.stale.add(name);

@@ -36,6 +36,10 @@ const CONCURRENT_MOVES = 4;
 const ROUND_BYTES = 512 * 1024;
 /** The current log is offline: it may be opened again. */
 const OFFLINE_RETRY_MS = 1000;
+/** Shorter waits are left to add up. */
+const LEAST_WAIT_MS = 50;
+/** However long a wait is: the rate may be another by then, the move over. */
+const MOST_WAIT_MS = 500;
 
 export class LogMoves {
   private readonly clock: Clock;
@@ -43,7 +47,12 @@ export class LogMoves {
   private readonly pacer: TurnPacer;
   private readonly waiting: HostedLog[] = [];
   private readonly running = new Set<Promise<void>>();
+  /** By name: a log has taken the place of another, which still has its name in its directory. */
+  private readonly settling = new Map<string, Promise<void>>();
   private readonly pauses = new Map<Timer, () => void>();
+  /** Bytes copied that the rate had no time for, as of a moment. */
+  private owedBytes = 0;
+  private owedAtMs = 0;
   private stopped = false;
   private halted = (): void => {};
   /** What nobody will answer is not waited for at the end. */
@@ -100,13 +109,19 @@ export class LogMoves {
     try {
       const replaced = await this.fill(future);
       if (replaced === undefined) return;
-      // The old one is there until the new one is on the device, its name included.
-      await future.log.flush();
-      await this.ports.retire(replaced);
+      const settled = this.settle(future, replaced).finally(() => this.settling.delete(future.name));
+      this.settling.set(future.name, settled);
+      await settled;
     } catch (error) {
       if (!(error instanceof DiskError || error instanceof KafkaError)) throw error;
       if (this.isUnderWay(future)) this.ports.giveUp(future, error);
     }
+  }
+
+  /** The old one is there until the new one is on the device, its name included. */
+  private async settle(future: HostedLog, replaced: HostedLog): Promise<void> {
+    await future.log.flush();
+    await this.ports.retire(replaced);
   }
 
   /** Returns the log that it took the place of; undefined when it is not to take it any more. */
@@ -124,16 +139,18 @@ export class LogMoves {
       }
       const copied = copyRound(current.log, future.log, Math.min(ROUND_BYTES, this.ports.bytesPerSecond()));
       if (copied instanceof Promise) {
-        await this.pace(await copied);
+        await this.pace(future, await copied);
       } else if (future.log.logEndOffset < current.log.logEndOffset) {
-        await this.pace(copied);
+        await this.pace(future, copied);
       } else if (!isReady) {
         await future.log.flush();
         isReady = await Promise.race([this.ports.isReady(future), this.end]);
         if (!isReady && this.isUnderWay(future)) this.ports.giveUp(future, "nobody wants it there");
-      } else if (future.log.countedEndOffset < current.log.countedEndOffset) {
-        // What was acknowledged because it was on the device has to be on this one.
+      } else if (isLessOnDevice(future, current)) {
+        // A power cut in the next moment must not leave less of it than the old one has.
         await future.log.flush();
+      } else if (this.settling.has(name)) {
+        await this.settling.get(name);
       } else {
         this.ports.replace(current, future);
         return current;
@@ -142,10 +159,32 @@ export class LogMoves {
     return undefined;
   }
 
-  private async pace(bytes: number): Promise<void> {
-    this.pacer.bytesPerSecond = this.ports.bytesPerSecond();
-    await this.pacer.throttle(bytes);
+  private async pace(future: HostedLog, bytes: number): Promise<void> {
+    await this.throttle(future, bytes);
     await (this.pacer.spend(bytes) ?? new Promise<void>((resolve) => this.clock.afterPoll(resolve)));
+  }
+
+  /** Waits as long as all moves together are ahead of the rate. */
+  private async throttle(future: HostedLog, bytes: number): Promise<void> {
+    this.payOff();
+    this.owedBytes += bytes;
+    while (this.isUnderWay(future)) {
+      const bytesPerSecond = this.payOff();
+      const waitMs = (this.owedBytes * 1000) / bytesPerSecond;
+      if (waitMs < LEAST_WAIT_MS) return;
+      await this.pause(Math.min(waitMs, MOST_WAIT_MS));
+    }
+  }
+
+  /** Returns the rate of now. */
+  private payOff(): number {
+    const nowMs = this.clock.monotonicMs();
+    const bytesPerSecond = this.ports.bytesPerSecond();
+    const paidBytes =
+      bytesPerSecond === Number.POSITIVE_INFINITY ? this.owedBytes : (bytesPerSecond * (nowMs - this.owedAtMs)) / 1000;
+    this.owedBytes = Math.max(0, this.owedBytes - paidBytes);
+    this.owedAtMs = nowMs;
+    return bytesPerSecond;
   }
 
   private pause(forMs: number): Promise<void> {
@@ -157,4 +196,9 @@ export class LogMoves {
       this.pauses.set(timer, resolve);
     });
   }
+}
+
+/** Whether what the current log has on the device, or acknowledged because it is, is not all on the device of the future one. */
+function isLessOnDevice({ log: future }: HostedLog, { log: current }: HostedLog): boolean {
+  return future.countedEndOffset < current.countedEndOffset || future.syncedEndOffset < current.syncedEndOffset;
 }

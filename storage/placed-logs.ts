@@ -130,11 +130,22 @@ export class PlacedLogs {
   }
 
   private async retire(replaced: HostedLog): Promise<void> {
-    this.replaced.delete(replaced);
-    const { directory } = replaced;
+    // Else its topic was deleted meanwhile.
+    if (!this.replaced.delete(replaced)) return;
     if (this.parts.aside.tryPut(replaced, "delete") === undefined) return;
-    await this.parts.syncNames(directory);
+    await this.parts.syncNames(replaced.directory);
     await this.parts.checkpoints.writeAll();
+  }
+
+  /** The current log of this name goes away: so do the one that was to take its place, and the one that it has taken the place of. */
+  drop(name: string): void {
+    this.end(name);
+    for (const replaced of this.replaced) {
+      if (replaced.name !== name) continue;
+      this.replaced.delete(replaced);
+      this.parts.aside.tryPut(replaced, "delete");
+      void this.parts.syncNames(replaced.directory);
+    }
   }
 
   /** Nothing is copied any more, and no name changes, when it resolves. */

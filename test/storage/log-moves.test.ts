@@ -20,6 +20,10 @@ const kinds = (bench: Bench, path: string) =>
   names(bench, path)
     .filter((name) => name.startsWith("t-0"))
     .map((name) => name.replace(/\.[0-9a-f]{32}/, ""));
+/** Waits only so long that the log which was replaced has its name still. */
+const untilMoved = async (bench: Bench): Promise<void> => {
+  while (bench.told.moved.length === 0) await bench.wait(0.05);
+};
 const futures = (logs: LogDirectories) => logs.describe().map(({ futures }) => futures.map((log) => log.logEndOffset));
 
 describe("a log that is asked for in another directory", () => {
@@ -144,6 +148,60 @@ describe("a log that is asked for in another directory", () => {
       logs.place("t", 0, "/d2");
       expect(logs.obtain("t", 0, OTHER_ID).path).toBe("/d2/t-0");
       await logs.close();
+    }));
+
+  test("R214: what is on the device stays there when the power fails right after the move", () =>
+    onNode(async (bench) => {
+      const { logs, log } = await openWith(bench, 100);
+      bench.ready = async () => {
+        put(log, ...texts(100, 150));
+        await log.flush();
+        return true;
+      };
+      logs.place("t", 0, "/d2");
+      await untilMoved(bench);
+      bench.assigned = "/d2";
+      bench.restart(true);
+      const again = await bench.open(BOTH);
+      expect(await values(again.get("t", 0))).toEqual(texts(0, 150));
+      again.abandon();
+    }));
+
+  test("R214: a log that is deleted right after it was moved leaves nothing in either directory", () =>
+    onNode(async (bench) => {
+      const { logs } = await openWith(bench, 10);
+      logs.place("t", 0, "/d2");
+      await untilMoved(bench);
+      expect(kinds(bench, "/d1")).toEqual(["t-0"]);
+      logs.remove("t", 0, ID);
+      await bench.wait(100);
+      expect([kinds(bench, "/d1"), kinds(bench, "/d2")]).toEqual([["t-0-delete"], ["t-0-delete"]]);
+      logs.place("t", 0, "/d1");
+      expect(logs.obtain("t", 0, OTHER_ID).path).toBe("/d1/t-0");
+      await bench.wait(61_000);
+      expect([kinds(bench, "/d1"), kinds(bench, "/d2")]).toEqual([["t-0"], []]);
+      await logs.close();
+    }));
+
+  test("R214: a rate that is raised is noticed by a move that waits, and none keeps a node from its end", () =>
+    onNode(async (bench) => {
+      const { logs, log } = await openWith(bench, 1);
+      logs.place("u", 0, "/d1");
+      for (const one of [log, logs.obtain("u", 0, ID)])
+        put(one, ..."abcdef".split("").map((one) => one.padEnd(20_000)));
+      bench.moveBytesPerSecond = 10;
+      for (const topic of ["t", "u"]) logs.place(topic, 0, "/d2");
+      await bench.wait(1000);
+      expect(bench.told.moved).toEqual([]);
+      bench.moveBytesPerSecond = 1_000_000;
+      await bench.wait(2000);
+      expect(bench.told.moved.sort()).toEqual(["t-0 /d1 /d2", "u-0 /d1 /d2"]);
+      bench.moveBytesPerSecond = 10;
+      for (const topic of ["t", "u"]) logs.place(topic, 0, "/d1");
+      await bench.wait(1000);
+      const startMs = bench.node.clock.monotonicMs();
+      await logs.close();
+      expect(bench.node.clock.monotonicMs() - startMs).toBeLessThan(1000);
     }));
 
   test("R214: a directory that fails while it is filled leaves the log where it is", () =>
