@@ -6,6 +6,7 @@
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { errorCodeOf, KafkaError } from "../../protocol/kafka-error.ts";
 import type { AlterReplicaLogDirs } from "../../protocol/messages/log-dirs.ts";
+import type { DirectoryDescription } from "../../storage/log-directories-options.ts";
 import type { Broker } from "../broker.ts";
 import type { Handler } from "../dispatch/handler.ts";
 import { isCordoned } from "./log-dirs.ts";
@@ -15,17 +16,25 @@ const FUTURE_SUFFIX_LENGTH = ".-future".length + 32;
 const MAX_NAME_LENGTH = 255;
 
 export const handleAlterReplicaLogDirs: Handler<typeof AlterReplicaLogDirs> = ({ dirs }, { broker }) => {
-  const topics = new Map<string, { partitionIndex: number; errorCode: number }[]>();
-  for (const { path, topics: named } of dirs) {
-    for (const { name, partitions } of named) {
-      const results = topics.get(name) ?? [];
-      topics.set(name, results);
-      for (const index of partitions) {
-        results.push({ partitionIndex: index, errorCode: outcome(() => place(broker, name, index, path)) });
-      }
+  // Of a replica that is named twice the last place counts.
+  const paths = new Map<string, Map<number, string>>();
+  for (const { path, topics } of dirs) {
+    for (const { name, partitions } of topics) {
+      const ofTopic = paths.get(name) ?? new Map<number, string>();
+      paths.set(name, ofTopic);
+      for (const index of partitions) ofTopic.set(index, path);
     }
   }
-  return { results: Array.from(topics, ([topicName, partitions]) => ({ topicName, partitions })) };
+  const directories = new Map(broker.logDirectories().map((directory) => [directory.path, directory]));
+  return {
+    results: Array.from(paths, ([topicName, partitions]) => ({
+      topicName,
+      partitions: Array.from(partitions, ([partitionIndex, path]) => ({
+        partitionIndex,
+        errorCode: outcome(() => place(broker, directories.get(path), topicName, partitionIndex)),
+      })),
+    })),
+  };
 };
 
 function outcome(place: () => void): number {
@@ -43,17 +52,16 @@ function outcome(place: () => void): number {
  * The directory is remembered for a replica that is still to come.
  * @throws KafkaError why the replica will not lie there.
  */
-function place(broker: Broker, topic: string, index: number, path: string): void {
+function place(broker: Broker, directory: DirectoryDescription | undefined, topic: string, index: number): void {
   if (`${topic}-${index}`.length + FUTURE_SUFFIX_LENGTH > MAX_NAME_LENGTH) {
     throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION);
   }
-  const directory = broker.logDirectories().find((one) => one.path === path);
   if (directory === undefined) throw new KafkaError(ErrorCode.LOG_DIR_NOT_FOUND);
   if (directory.isOffline) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR);
   const partition = broker.partitions.get(topic, index);
   if (partition?.log.offline === true) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR);
-  const isThere = partition !== undefined && directory.logs.some((log) => log === partition.log);
-  if (!isThere && isCordoned(broker, path)) throw new KafkaError(ErrorCode.INVALID_REPLICA_ASSIGNMENT);
-  broker.placeLog(topic, index, path);
+  const isThere = partition !== undefined && partition.log.directoryId === directory.directoryId;
+  if (!isThere && isCordoned(broker, directory.path)) throw new KafkaError(ErrorCode.INVALID_REPLICA_ASSIGNMENT);
+  broker.placeLog(topic, index, directory.path);
   broker.partitions.require(topic, index, broker.image);
 }

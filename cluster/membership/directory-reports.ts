@@ -102,8 +102,11 @@ export class DirectoryReports {
 
   private add(report: Report): void {
     const key = keyOf(report.topicId, report.partition);
-    this.drop(key);
-    this.waiting.set(key, report);
+    const before = this.waiting.get(key);
+    // The same once more: whoever waits for the answer goes on to wait.
+    const isSame = before?.directoryId === report.directoryId && report.settled === undefined;
+    if (!isSame) this.drop(key);
+    this.waiting.set(key, isSame ? before : report);
     if (!this.sending) queueMicrotask(() => this.send());
   }
 
@@ -123,8 +126,10 @@ export class DirectoryReports {
     for (const [key] of sent) this.waiting.delete(key);
     const retry = (): void => {
       for (const [key, report] of sent) {
-        if (this.waiting.has(key)) report.settled?.(false);
-        else this.waiting.set(key, report);
+        const newer = this.waiting.get(key);
+        if (newer === undefined || (newer.directoryId === report.directoryId && newer.settled === undefined))
+          this.waiting.set(key, report);
+        else report.settled?.(false);
       }
       this.clock.after(RETRY_MS, () => {
         this.sending = false;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { handleAlterReplicaLogDirs } from "../../../broker/handlers/alter-replica-log-dirs.ts";
 import { handleDescribeLogDirs } from "../../../broker/handlers/log-dirs.ts";
 import { ErrorCode } from "../../../protocol/error-codes.ts";
 import { type DataPlane, startDataPlane } from "../../support/data-plane.ts";
@@ -56,4 +57,31 @@ test("nobody knows how far a log is behind whose partition is not held", async (
   expect(describeOn(() => [{ ...directory, logs: [stray] }])).toMatchObject({
     results: [{ topics: [{ name: "stray", partitions: [{ partitionIndex: 3, offsetLag: -1 }] }] }],
   });
+});
+
+test("R214: directories are looked at once a request, and a replica that is named twice is answered once", async () => {
+  await plane.createTopic("twice");
+  let looks = 0;
+  const logDirectories = () => {
+    looks++;
+    return plane.fixed.broker.logDirectories();
+  };
+  const broker = Object.assign(Object.create(plane.fixed.broker), { logDirectories });
+  const topics = [{ name: "twice", partitions: [0, 7] }];
+  const dirs = ["/nowhere", "/data"].map((path) => ({ path, topics }));
+  const answer = await handleAlterReplicaLogDirs({ dirs }, { broker } as Parameters<
+    typeof handleAlterReplicaLogDirs
+  >[1]);
+  expect(answer).toMatchObject({
+    results: [
+      {
+        topicName: "twice",
+        partitions: [
+          { partitionIndex: 0, errorCode: ErrorCode.NONE },
+          { partitionIndex: 7, errorCode: ErrorCode.INVALID_REPLICA_ASSIGNMENT },
+        ],
+      },
+    ],
+  });
+  expect(looks).toBe(1);
 });

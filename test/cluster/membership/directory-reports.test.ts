@@ -104,3 +104,17 @@ test("R214: a replica that may not be there is not announced with success", asyn
   await settle();
   expect(await announced).toBe(false);
 });
+
+test("R214: what is announced stays so when its partition changes meanwhile, as long as nobody is told", async () => {
+  answer = () => ({ errorCode: ErrorCode.NOT_CONTROLLER, directories: [] });
+  const announced = reports.announce("t", 0, "there");
+  await Promise.resolve();
+  // The metadata has it elsewhere still: while the first request is under way, and while the next one is put off.
+  reports.report("t", 0, "there");
+  await settle();
+  reports.report("t", 0, "there");
+  answer = refusing(ErrorCode.NONE);
+  await settle();
+  await settle();
+  expect(await announced).toBe(true);
+});
