@@ -126,7 +126,12 @@ export async function loadLogs(
   return { logs, futures: [...futures.values()], failed, deleted };
 }
 
-/** Of two directories with the same partition: a kill came before the old one lost its name. The other is set aside. */
+/**
+ * Of two directories with the same partition: a kill came before the old one lost its name.
+ *
+ * Differs from Kafka: when a kill in the middle of a move has left a partition in two log directories, the one that the metadata names
+ * counts and the other is set aside; Kafka does not start until somebody has removed one of them.
+ */
 function theOneAssigned(around: LogSurroundings, one: Job, other: Job, { assignedDirectory }: LoadingPorts): Job {
   const { topic, partition } = one.found;
   const assigned = assignedDirectory?.(topic, partition);
