@@ -8,6 +8,7 @@ import { KafkaError } from "../../protocol/kafka-error.ts";
 import type { DescribeClientQuotas } from "../../protocol/messages/client-quotas.ts";
 import type { Decode } from "../../protocol/schema/message.ts";
 import type { Handler } from "../dispatch/handler.ts";
+import { orderedEntity, orderedValues } from "../metadata/client-quota-order.ts";
 import type { ClientQuota } from "../metadata/metadata-image.ts";
 
 type Component = Decode<(typeof DescribeClientQuotas)["request"]>["components"][number];
@@ -24,8 +25,8 @@ export const handleDescribeClientQuotas: Handler<typeof DescribeClientQuotas> = 
   const filter = filterOf(components);
   const matching = [...image.clientQuotas.values()].filter((quota) => matches(quota, filter, strict));
   const entries = matching.map(({ entity, values }) => ({
-    entity: [...entity],
-    values: [...values].map(([key, value]) => ({ key, value })),
+    entity: orderedEntity(entity),
+    values: orderedValues(values),
   }));
   return { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: "", entries };
 };

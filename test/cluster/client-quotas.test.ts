@@ -82,6 +82,34 @@ test("what a filter matches, strictly and not", async () => {
   await expect.poll(() => quotas(user(EXACT, "a"), true), PATIENCE).toEqual([]);
 });
 
+test("parts and values are told in the order of Kafka's hash maps", async () => {
+  using client = await RawClient.open(cluster.node(1).address);
+  const entity = [
+    { entityType: "user", entityName: "ordered" },
+    { entityType: "client-id", entityName: "c" },
+  ];
+  const keys = ["producer_byte_rate", "consumer_byte_rate", "request_percentage", "controller_mutation_rate"];
+  const alterOf = (some: readonly string[]) => {
+    const ops = some.map((key) => ({ key, value: 5, remove: false }));
+    return client.asker.ask(AlterClientQuotas, 1, { entries: [{ entity, ops }], validateOnly: false });
+  };
+  const told = async () => {
+    const filter = { user: { matchType: EXACT, match: "ordered" } };
+    const { entries } = await describeQuotas(filter);
+    return entries?.map((entry) => [
+      ...entry.entity.map(({ entityType }) => entityType),
+      ...entry.values.map(({ key }) => key),
+    ]);
+  };
+  const answer = await alterOf(keys.slice(0, 3));
+  expect(answer.entries).toMatchObject([{ entity: [{ entityType: "client-id" }, { entityType: "user" }] }]);
+  const few = ["client-id", "user", "consumer_byte_rate", "request_percentage", "producer_byte_rate"];
+  await expect.poll(told, PATIENCE).toEqual([few]);
+  await alterOf(keys.slice(3));
+  const all = ["producer_byte_rate", "consumer_byte_rate", "controller_mutation_rate", "request_percentage"];
+  await expect.poll(told, PATIENCE).toEqual([["client-id", "user", ...all]]);
+});
+
 test("a filter that makes no sense is refused in Kafka's words", async () => {
   const { INVALID_REQUEST, UNSUPPORTED_VERSION } = ErrorCode;
   const specified = { matchType: SPECIFIED };

@@ -3,6 +3,7 @@
  *
  * Owns: which keys go with which entity, and which values are quotas.
  */
+import { orderedEntity } from "../../../broker/metadata/client-quota-order.ts";
 import { ErrorCode } from "../../../protocol/error-codes.ts";
 import { KafkaError } from "../../../protocol/kafka-error.ts";
 import type { AlterClientQuotasRequest, AlterClientQuotasResponse } from "../../../protocol/messages/client-quotas.ts";
@@ -36,7 +37,7 @@ export function decideClientQuotas(view: ControllerView, request: Request): Deci
       seen.add(key);
       records.push(...quotaRecords(view, entry));
     });
-    return { ...outcome, entity: entry.entity };
+    return { ...outcome, entity: orderedEntity(entry.entity) };
   });
   const decision = atomic(records, { entries });
   return request.validateOnly ? withoutRecords(decision) : decision;
