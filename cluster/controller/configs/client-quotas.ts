@@ -1,7 +1,7 @@
 /**
  * AlterClientQuotas: sets or removes quotas of users, client ids and addresses (KIP-546).
  *
- * Owns: which keys go with which entity, and which values are quotas.
+ * Owns: which keys go with which entity, and which values are quotas. Of several parts of one type the last counts, as in Kafka.
  */
 import { orderedEntity } from "../../../broker/metadata/client-quota-order.ts";
 import { ErrorCode } from "../../../protocol/error-codes.ts";
@@ -30,14 +30,15 @@ const WHOLE_WITHIN = 1e-6;
 export function decideClientQuotas(view: ControllerView, request: Request): Decision<Response> {
   const records: MetadataRecord[] = [];
   const seen = new Set<string>();
-  const entries = request.entries.map((entry) => {
+  const entries = request.entries.map(({ entity: parts, ops }) => {
+    const entity = orderedEntity([...new Map(parts.map((part) => [part.entityType, part])).values()]);
     const outcome = attempt(() => {
-      const key = quotaKey(entry.entity);
+      const key = quotaKey(entity);
       if (seen.has(key)) refuse("Ignoring duplicate entity");
       seen.add(key);
-      records.push(...quotaRecords(view, entry));
+      records.push(...quotaRecords(view, { entity, ops }));
     });
-    return { ...outcome, entity: orderedEntity(entry.entity) };
+    return { ...outcome, entity };
   });
   const decision = atomic(records, { entries });
   return request.validateOnly ? withoutRecords(decision) : decision;
@@ -62,7 +63,6 @@ function allowedKeys(entity: Entry["entity"]): readonly string[] {
   if (entity.length === 0) refuse("Invalid empty client quota entity");
   const types = new Set<string>();
   for (const { entityType, entityName } of entity) {
-    if (types.has(entityType)) refuse(`Invalid client quota entity, duplicate entity entry ${entityType}`);
     if (!ENTITY_TYPES.includes(entityType)) refuse(`Unhandled client quota entity type: ${entityType}`);
     if (entityName === "") refuse(`Empty ${entityType} not supported`);
     types.add(entityType);

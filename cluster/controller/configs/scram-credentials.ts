@@ -57,8 +57,15 @@ export function decideScramCredentials(view: ControllerView, { deletions, upsert
     });
     outcomes.set(name, outcome);
   }
-  const results = [...outcomes].map(([user, outcome]) => ({ user, ...outcome }));
-  return atomic([...records.values()], { results });
+  const results = [...outcomes].map(([user, { errorCode, errorMessage }]) => ({
+    ...{ user, errorCode },
+    errorMessage: errorCode === ErrorCode.UNKNOWN_SERVER_ERROR ? null : errorMessage,
+  }));
+  const isDone = ({ errorCode }: Pick<Refusal, "errorCode">): boolean => errorCode === ErrorCode.NONE;
+  // What was done is told first.
+  return atomic([...records.values()], {
+    results: [...results.filter(isDone), ...results.filter((one) => !isDone(one))],
+  });
 }
 
 function removal({ image }: ControllerView, name: string, mechanism: number): MetadataRecord {

@@ -241,6 +241,12 @@ describe("client quotas", () => {
     expect(bench.image.clientQuotas.size).toBe(0);
   });
 
+  test("of two parts of one type the last counts", () => {
+    const bench = new DecisionBench();
+    expect(set(bench, [{ entityType: "user", entityName: "first" }, ...user], "producer_byte_rate", 1000)).toBe(0);
+    expect([...bench.image.clientQuotas.values()].map(({ entity }) => entity)).toEqual([user]);
+  });
+
   test("B87: values and entities that cannot be", () => {
     const bench = new DecisionBench();
     for (const value of [0, -1, Number.POSITIVE_INFINITY]) {
@@ -297,6 +303,7 @@ describe("SCRAM credentials", () => {
       { ...upsertion, name: "few", iterations: 4095 },
       { ...upsertion, name: "many", iterations: 16385 },
       { ...upsertion, name: "other", mechanism: 3 },
+      { ...upsertion, name: "empty", saltedPassword: Buffer.alloc(0) },
       { ...upsertion, name: "twice" },
       { ...upsertion, name: "twice", mechanism: SHA_512 },
     ];
@@ -306,6 +313,7 @@ describe("SCRAM credentials", () => {
       few: "Too few iterations",
       many: "Too many iterations",
       other: "Unknown SCRAM mechanism",
+      empty: -1,
       twice: "A user credential cannot be altered twice in the same request",
       nobody: "Attempt to delete a user credential that does not exist",
     });
