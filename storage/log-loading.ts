@@ -135,7 +135,9 @@ export async function loadLogs(
 function theOneAssigned(around: LogSurroundings, one: Job, other: Job, { assignedDirectory }: LoadingPorts): Job {
   const { topic, partition } = one.found;
   const assigned = assignedDirectory?.(topic, partition);
-  const [kept] = [one, other].filter(({ directory }) => directory.directoryId === assigned);
+  // Neither is this node's any more: each of them is a stray.
+  const isNobodys = assignedDirectory !== undefined && assigned === undefined;
+  const [kept] = isNobodys ? [one] : [one, other].filter(({ directory }) => directory.directoryId === assigned);
   if (kept === undefined) {
     const paths = `${one.found.path} and ${other.found.path}`;
     throw new DirectoryRefused(`${paths} hold the same partition: remove one of them`);

@@ -199,6 +199,14 @@ export class ProducerState {
     this.producers.get(producerId)?.recall(batches);
   }
 
+  /** Takes over what the state of the same batches elsewhere knows beyond them. */
+  inherit(before: ProducerState): void {
+    this.verifications = before.verifications;
+    for (const [producerId, entry] of before.producers) {
+      if (!this.producers.has(producerId) && entry.transactionFirstOffset < 0) this.producers.set(producerId, entry);
+    }
+  }
+
   clear(endOffset: number): void {
     this.producers.clear();
     this.transactions.clear();

@@ -21,6 +21,7 @@ import type {
 } from "../partition-log.ts";
 import type { SharedBuffer } from "../shared-buffer.ts";
 import { BatchPreparation } from "./batch-preparation.ts";
+import { LeaderEpochs } from "./leader-epochs.ts";
 import { LogFlush } from "./log-flush.ts";
 import { LogReader } from "./log-reader.ts";
 import type { LogState } from "./log-state.ts";
@@ -199,12 +200,17 @@ export class SegmentedLog extends LogView implements PartitionLog {
     }
   }
 
-  /** Takes the place of a log whose batches it has all of, with what only memory knows of that one. */
+  /**
+   * Takes the place of a log whose batches it has all of, with what its batches do not say: epochs of which compaction left no batch,
+   * producers whose records are deleted, and what only memory knows.
+   */
   takeOver(before: SegmentedLog): void {
     this.change(() => {
       const { state } = this;
-      state.producers.verifications = before.state.producers.verifications;
-      if (before.latestLeaderEpoch > this.latestLeaderEpoch) this.startLeaderEpoch(before.latestLeaderEpoch);
+      state.producers.inherit(before.state.producers);
+      state.epochs = new LeaderEpochs(before.leaderEpochs);
+      state.saveEpochs();
+      state.truncatedTo = Math.min(state.truncatedTo, before.takeLowestTruncation());
       if (before.highWatermark > state.highWatermark) state.setHighWatermark(before.highWatermark);
       if (before.logStartOffset > state.logStartOffset) state.raiseLogStartOffset(before.logStartOffset);
     });

@@ -272,6 +272,7 @@ describe("the logs of a node", () => {
       expect(logs.describe()[0]?.usableBytes).toBeGreaterThan(0);
       await logs.close();
       bench.node.disk.makeDirectory("/d1/t-1");
+      bench.assigned = "elsewhere";
       await expect(bench.open(["/d1", "/d2"])).rejects.toThrow(/\/d1\/t-1 and \/d2\/t-1 hold the same partition/);
     }));
 });

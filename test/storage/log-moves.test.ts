@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { ErrorCode } from "../../protocol/error-codes.ts";
+import { buildRecordBatch } from "../../protocol/records/record-batch-builder.ts";
 import type { SegmentedLog } from "../../storage/log/segmented-log.ts";
 import type { LogDirectories } from "../../storage/log-directories.ts";
+import type { PreparedAppend } from "../../storage/partition-log.ts";
 import { type Bench, codeOf, ID, names, OTHER_ID, onNode, put, values } from "./node-logs.ts";
 
 const BOTH = ["/d1", "/d2"];
@@ -102,12 +104,26 @@ describe("a log that is asked for in another directory", () => {
       expect([kinds(bench, "/d1"), kinds(bench, "/d2")]).toEqual([["t-0"], ["t-0"]]);
       bench.restart(false);
       bench.node.disk.faults.clear();
+      bench.assigned = "elsewhere";
       await expect(bench.open(BOTH)).rejects.toThrow("hold the same partition");
       bench.restart(false);
       bench.assigned = "/d2";
       const again = await bench.open(BOTH);
       expect(again.get("t", 0)?.path).toBe("/d2/t-0");
       expect(kinds(bench, "/d1")).toEqual(["t-0-stray"]);
+      again.abandon();
+    }));
+
+  test("R214: where the partition is no more, neither of two directories keeps the node from starting", () =>
+    onNode(async (bench) => {
+      const { logs } = await openWith(bench, 10);
+      logs.place("t", 0, "/d2");
+      await untilMoved(bench);
+      bench.restart(false);
+      expect([kinds(bench, "/d1"), kinds(bench, "/d2")]).toEqual([["t-0"], ["t-0"]]);
+      const again = await bench.open(BOTH);
+      again.setStraysAside(() => true);
+      expect([kinds(bench, "/d1"), kinds(bench, "/d2")]).toEqual([["t-0-stray"], ["t-0-stray"]]);
       again.abandon();
     }));
 
@@ -241,5 +257,46 @@ describe("a log that is asked for in another directory", () => {
       expect(again.get("t", 0)?.path).toBe("/d2/t-0");
       expect((await values(again.get("t", 0)))?.length).toBe((cleaned?.length ?? 0) + 60);
       again.abandon();
+    }));
+
+  test("R214: what no batch says any more of leader epochs and producers is known in the new directory", () =>
+    onNode(async (bench) => {
+      bench.configs.set("t", {
+        segmentBytes: 200,
+        minCleanableDirtyRatio: 0,
+        cleanupCompact: true,
+        cleanupDelete: true,
+      });
+      const { logs, log } = await openWith(bench, 0);
+      const send = (to: SegmentedLog, leaderEpoch: number, sequence: number) => {
+        const batch = buildRecordBatch([{ key: "k", value: "v" }], {
+          producerId: 7,
+          producerEpoch: 0,
+          baseSequence: sequence,
+        });
+        const result = to.append(to.prepare(batch, undefined, { origin: "client" }) as PreparedAppend, { leaderEpoch });
+        to.setHighWatermark(to.logEndOffset);
+        return result;
+      };
+      for (let i = 0; i < 30; i++) send(log, Math.floor(i / 10), i);
+      for (let i = 0; i < 30; i++) {
+        const batch = buildRecordBatch([{ key: "k", value: "v" }]);
+        log.append(log.prepare(batch, undefined, { origin: "client" }) as PreparedAppend, { leaderEpoch: 3 });
+      }
+      log.setHighWatermark(log.logEndOffset);
+      await logs.cleaner.cleanAll();
+      expect(log.leaderEpochs).toHaveLength(4);
+      logs.place("t", 0, "/d2");
+      await bench.wait(1000);
+      const moved = logs.get("t", 0) as SegmentedLog;
+      expect([moved.path, moved.leaderEpochs]).toEqual(["/d2/t-0", log.leaderEpochs]);
+      moved.raiseLogStartOffset(40);
+      logs.place("t", 0, "/d1");
+      await bench.wait(1000);
+      const back = logs.get("t", 0) as SegmentedLog;
+      expect([back.path, back.logStartOffset]).toEqual(["/d1/t-0", 40]);
+      expect(send(back, 3, 29)).toMatchObject({ duplicate: true, baseOffset: 29 });
+      expect(codeOf(() => send(back, 3, 31))).toBe(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER);
+      await logs.close();
     }));
 });

@@ -66,7 +66,7 @@ export async function onNode(body: (bench: Bench) => Promise<void>, seed: number
         onLogReopened: (log, before) =>
           told.reopened.push(`${log.topic}-${log.partition} ${before.offline} ${log.offline}`),
         onMissingOpened: () => void told.missingOpened++,
-        assignedDirectory: () => (bench.assigned === undefined ? undefined : ids.get(bench.assigned)),
+        assignedDirectory: () => (bench.assigned === undefined ? undefined : (ids.get(bench.assigned) ?? "unknown")),
         onFutureReady: ({ path }) => bench.ready(path),
         onLogMoved: (log, before) =>
           told.moved.push(
