@@ -14,6 +14,7 @@ import { TransactionState } from "../../../broker/transactions/transaction-state
 import { TransactionVerifier } from "../../../broker/transactions/transaction-verifier.ts";
 import { ErrorCode } from "../../../protocol/error-codes.ts";
 import { KafkaError } from "../../../protocol/kafka-error.ts";
+import { CleanedTransactions } from "../../../storage/log/cleaned-transactions.ts";
 import { LogState } from "../../../storage/log/log-state.ts";
 import { ProducerEntry, type StoredBatch } from "../../../storage/log/producer-entry.ts";
 import { ProducerState } from "../../../storage/log/producer-state.ts";
@@ -148,6 +149,19 @@ export const TRANSACTION_BUGS: readonly InjectedBug[] = [
         ),
       ]);
     },
+  },
+  {
+    name: "R134",
+    what: "what a committed transaction stored is cleaned away as if it had been aborted",
+    inject: () =>
+      replaceMethod(
+        CleanedTransactions.prototype,
+        "passData",
+        (original) =>
+          function (this: CleanedTransactions, batch) {
+            return original.call(this, batch) || batch.isTransactional;
+          },
+      ),
   },
   {
     name: "R135",
