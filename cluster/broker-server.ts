@@ -7,10 +7,11 @@
 
 import { BrokerNode } from "../broker/broker-node.ts";
 import type { BrokerConfigLayers } from "../broker/config/broker-config-layers.ts";
+import { isCordoned } from "../broker/config/cordoned-directories.ts";
 import type { LoggerLevels } from "../broker/config/logger-levels.ts";
 import type { RequestInterceptor } from "../broker/dispatch/dispatcher.ts";
 import { BROKER_HANDLERS, BROKER_HANDLERS_WITH_TELEMETRY } from "../broker/handlers/table.ts";
-import type { PartitionImage } from "../broker/metadata/metadata-image.ts";
+import { type PartitionImage, ResourceType } from "../broker/metadata/metadata-image.ts";
 import type { PartitionSurroundings } from "../broker/partition/partition.ts";
 import type { ClientTelemetryReceiver } from "../broker/telemetry/client-telemetry.ts";
 import type { Api } from "../protocol/schema/api.ts";
@@ -123,6 +124,7 @@ export class BrokerServer {
       previousBrokerEpoch: logs.previousBrokerEpoch,
       appliedOffset: () => (this.following ? this.broker.image.offset : this.link.metadata.image.offset),
       offlineDirectories: () => this.offlineDirectories,
+      cordonedDirectories: () => this.cordonedDirectories,
       heartbeatIntervalMs: settings.brokerHeartbeatIntervalMs,
       registrationTimeoutMs: settings.initialBrokerRegistrationTimeoutMs,
     });
@@ -285,6 +287,7 @@ export class BrokerServer {
     this.broker.apply(delta);
     if (delta.changedBrokers.size > 0) this.fetchers.applyBrokers(delta.changedBrokers, delta.image);
     this.reports.apply(delta, this.broker.nodeId);
+    if (delta.changedConfigs.some(({ type }) => type === ResourceType.BROKER)) this.lifecycle.beatNow();
     this.options.onApplied?.();
   }
 
@@ -318,10 +321,20 @@ export class BrokerServer {
     return partition?.directories[partition.replicas.indexOf(this.broker.nodeId)];
   }
 
+  /** Null where there is nothing to tell: the configs are not known yet, or none is cordoned and none ever was. */
+  private get cordonedDirectories(): readonly string[] | null {
+    if (!this.following) return null;
+    const cordoned = this.logs.directoryIdsOf((path) => isCordoned(this.options.config.settings, path));
+    const told = this.link.metadata.image.brokers.get(this.broker.nodeId)?.cordonedDirectories;
+    return cordoned.length === 0 && (told ?? null) === null ? null : cordoned;
+  }
+
   /** What the metadata says of where a log lies that is not here: in none yet, or in a directory that may have failed. */
   private placeOf(topicId: string, partition: number): ObtainOptions {
     const directoryId = this.directoryIn(this.broker.image.topicsById.get(topicId)?.partitions[partition]);
-    return directoryId === undefined ? {} : { directoryId, isNew: directoryId === DirectoryId.UNASSIGNED };
+    const isCordonedHere = (path: string): boolean => isCordoned(this.options.config.settings, path);
+    if (directoryId === undefined) return { isCordoned: isCordonedHere };
+    return { directoryId, isNew: directoryId === DirectoryId.UNASSIGNED, isCordoned: isCordonedHere };
   }
 
   /** What a full disk had kept from being there is a replica again, unless its partition has gone elsewhere meanwhile. */

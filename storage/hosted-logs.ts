@@ -141,7 +141,7 @@ export class HostedLogs {
   }
 
   /** The directory for a new log: one that was asked for, the assigned one, the one with the fewest logs. @throws KafkaError KAFKA_STORAGE_ERROR */
-  choose(name: string, { isNew = false, directoryId }: ObtainOptions): LogDirectory {
+  choose(name: string, { isNew = false, directoryId, isCordoned = () => false }: ObtainOptions): LogDirectory {
     const assigned = this.directories.find((directory) => directory.directoryId === directoryId);
     if (assigned?.failure !== undefined) throw storageError(assigned.failure);
     if (assigned === undefined && !isNew && this.hasOfflineDirectories) {
@@ -151,7 +151,11 @@ export class HostedLogs {
     this.preferred.delete(name);
     if (preferred !== undefined && preferred.failure === undefined) return preferred;
     if (assigned !== undefined) return assigned;
-    const [best] = this.online.sort((a, b) => (this.counts.get(a) ?? 0) - (this.counts.get(b) ?? 0));
+    const { online } = this;
+    const open = online.filter(({ path }) => !isCordoned(path));
+    const [best] = (open.length > 0 ? open : online).sort(
+      (a, b) => (this.counts.get(a) ?? 0) - (this.counts.get(b) ?? 0),
+    );
     if (best === undefined) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, "every log directory is offline");
     return best;
   }

@@ -58,6 +58,8 @@ export interface ObtainOptions {
   readonly isNew?: boolean;
   /** The directory that the metadata assigns. */
   readonly directoryId?: string;
+  /** Nothing new is to be put there, as long as there is another. */
+  readonly isCordoned?: (path: string) => boolean;
 }
 
 export interface DirectoryDescription {

@@ -113,6 +113,11 @@ export class LogDirectories {
     return this.hosted.online.map(({ directoryId }) => directoryId);
   }
 
+  /** Of those that could be opened. */
+  directoryIdsOf(isMeant: (path: string) => boolean): string[] {
+    return this.hosted.directories.filter(({ path }) => isMeant(path)).map(({ directoryId }) => directoryId);
+  }
+
   get hasOfflineDirectories(): boolean {
     return this.hosted.hasOfflineDirectories;
   }

@@ -8,8 +8,8 @@ import { errorCodeOf, KafkaError } from "../../protocol/kafka-error.ts";
 import type { AlterReplicaLogDirs } from "../../protocol/messages/log-dirs.ts";
 import type { DirectoryDescription } from "../../storage/log-directories-options.ts";
 import type { Broker } from "../broker.ts";
+import { isCordoned } from "../config/cordoned-directories.ts";
 import type { Handler } from "../dispatch/handler.ts";
-import { isCordoned } from "./log-dirs.ts";
 
 /** Of the directory a replica would be moved in: "topic-partition.uuid-future". */
 const FUTURE_SUFFIX_LENGTH = ".-future".length + 32;
@@ -61,7 +61,8 @@ function place(broker: Broker, directory: DirectoryDescription | undefined, topi
   const partition = broker.partitions.get(topic, index);
   if (partition?.log.offline === true) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR);
   const isThere = partition !== undefined && partition.log.directoryId === directory.directoryId;
-  if (!isThere && isCordoned(broker, directory.path)) throw new KafkaError(ErrorCode.INVALID_REPLICA_ASSIGNMENT);
+  if (!isThere && isCordoned(broker.config.settings, directory.path))
+    throw new KafkaError(ErrorCode.INVALID_REPLICA_ASSIGNMENT);
   broker.placeLog(topic, index, directory.path);
   broker.partitions.require(topic, index, broker.image);
 }

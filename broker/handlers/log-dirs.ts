@@ -8,6 +8,7 @@ import type { Encode } from "../../protocol/schema/message.ts";
 import type { DirectoryDescription } from "../../storage/log-directories-options.ts";
 import type { PartitionLog } from "../../storage/partition-log.ts";
 import type { Broker } from "../broker.ts";
+import { isCordoned } from "../config/cordoned-directories.ts";
 import type { Handler } from "../dispatch/handler.ts";
 
 type Directory = Encode<(typeof DescribeLogDirs)["response"]>["results"][number];
@@ -38,13 +39,8 @@ function describe(
     errorCode: ErrorCode.NONE,
     logDir: path,
     topics: topicsOf(logs.filter(isAsked), futures.filter(isAsked), broker),
-    ...{ totalBytes, usableBytes, isCordoned: isCordoned(broker, path) },
+    ...{ totalBytes, usableBytes, isCordoned: isCordoned(broker.config.settings, path) },
   };
-}
-
-/** Nothing new is to be put there. */
-export function isCordoned(broker: Broker, path: string): boolean {
-  return broker.config.settings.cordonedLogDirs?.includes(path) ?? false;
 }
 
 function topicsOf(logs: readonly PartitionLog[], futures: readonly PartitionLog[], broker: Broker): Topics {

@@ -31,6 +31,8 @@ export interface BrokerLifecycleOptions {
   appliedOffset(): number;
   /** Ids of directories that failed. */
   offlineDirectories(): readonly string[];
+  /** Ids of directories that take nothing new; null where that is not to be told. */
+  cordonedDirectories(): readonly string[] | null;
   readonly heartbeatIntervalMs: number;
   /** initial.broker.registration.timeout.ms. */
   readonly registrationTimeoutMs: number;
@@ -166,6 +168,7 @@ export class BrokerLifecycle {
       wantFence: this.phase === "catching-up" || this.phase === "recovering",
       wantShutDown: this.phase === "shutting-down",
       offlineLogDirs: this.options.offlineDirectories(),
+      cordonedLogDirs: this.options.cordonedDirectories(),
     };
     channel.send(BrokerHeartbeat, HEARTBEAT_VERSION, request, { timeoutMs: heartbeatIntervalMs }).then(
       (response) => {

@@ -7,6 +7,7 @@ import { type Cluster, startCluster } from "../../cluster/start-cluster.ts";
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { IncrementalAlterConfigs } from "../../protocol/messages/configs.ts";
 import { AlterReplicaLogDirs, DescribeLogDirs } from "../../protocol/messages/log-dirs.ts";
+import { CreateTopics } from "../../protocol/messages/topics.ts";
 import { RawClient } from "../support/raw-client.ts";
 
 const VALUE = "v".repeat(1000);
@@ -28,9 +29,9 @@ interface Place {
 }
 
 /** Where a node has its replica. */
-async function placesOn(node: number): Promise<Place[]> {
+async function placesOn(node: number, topic = "t"): Promise<Place[]> {
   using client = await RawClient.open(cluster.node(node).address);
-  const { results } = await client.asker.ask(DescribeLogDirs, 4, { topics: [{ topic: "t", partitions: [0] }] });
+  const { results } = await client.asker.ask(DescribeLogDirs, 4, { topics: [{ topic, partitions: [0, 1, 2, 3] }] });
   return results.flatMap(({ logDir, topics }) =>
     topics.flatMap(({ partitions }) =>
       partitions.map(({ isFutureKey, offsetLag }) => {
@@ -55,6 +56,18 @@ async function setBrokerConfig(name: string, key: string, value: string): Promis
     validateOnly: false,
   });
   expect(answer.responses.map(({ errorCode }) => errorCode)).toEqual([0]);
+}
+
+let attempts = 1;
+
+async function create(name: string): Promise<number | undefined> {
+  using client = await RawClient.open(cluster.node(1).address);
+  const answer = await client.asker.ask(CreateTopics, 7, {
+    topics: [{ name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }],
+    timeoutMs: 5000,
+    validateOnly: false,
+  });
+  return answer.topics[0]?.errorCode;
 }
 
 const settled = async (node: number): Promise<string | undefined> => {
@@ -141,6 +154,13 @@ test("R214: what is asked for cannot be, or is for a replica that is still to co
   await setBrokerConfig("1", "cordoned.log.dirs", `/odradek/1/${here === "a" ? "b" : "a"}`);
   await until(async () => (await alter(1, here === "a" ? "b" : "a")) === ErrorCode.INVALID_REPLICA_ASSIGNMENT);
   expect(await settled(1)).toBe(here);
+  // Nor is anything new put there; with no other directory there is no place for a topic.
+  await cluster.createTopic("open", { partitions: 4, replicationFactor: 1 });
+  expect((await placesOn(1, "open")).map(({ directory }) => directory)).toEqual([here, here, here, here]);
+  await setBrokerConfig("1", "cordoned.log.dirs", `/odradek/1/a,/odradek/1/b`);
+  await until(async () => (await create(`none-${attempts++}`)) === ErrorCode.INVALID_REPLICATION_FACTOR);
+  await setBrokerConfig("1", "cordoned.log.dirs", "");
+  await until(async () => (await create(`some-${attempts++}`)) === 0);
 });
 
 test("R170: a node without one of its directories makes new replicas in the others, none of what lay in it", async () => {
