@@ -66,7 +66,8 @@ export function lookBack(
     let start = from;
     for (let batch = scan.next(); batch !== undefined && batch.baseOffset < before; batch = scan.next()) {
       start = Math.min(start, batch.baseOffset);
-      left--;
+      // With few index entries a stride is long, and what comes right before is at its end.
+      if (left-- === 0) return found;
       if (batch.producerId === producerId && batch.producerEpoch === producerEpoch && !batch.isControl)
         here.push(stored(batch));
     }

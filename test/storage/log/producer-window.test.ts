@@ -110,6 +110,22 @@ describe("the window in which a retry is known", () => {
     await again.close();
   });
 
+  it("R99: no retry has a whole segment walked that has no index", async () => {
+    const around = surroundings();
+    const config = { indexIntervalBytes: 100_000_000 };
+    const large = "f".repeat(450_000);
+    const log = await openLog(around, { config });
+    for (let i = 0; i < 3; i++) sent(log, 1, 0, i);
+    for (let i = 0; i < 5000; i++) append(log, batchOf(["filler"]));
+    for (let i = 0; i < 40; i++) append(log, batchOf([large]));
+    sent(log, 1, 0, 3);
+    const again = await reopenAfterClose(around, log, { config });
+    expect(await codeOf(() => sent(again, 1, 0, 2))).toBe(OUT_OF_ORDER);
+    expect(sent(again, 1, 0, 3)).toMatchObject({ duplicate: true });
+    expect(sent(again, 1, 0, 4)).toMatchObject({ duplicate: false });
+    await again.close();
+  });
+
   it("R101: a producer is known when its segments are gone", async () => {
     const around = surroundings();
     const log = await openLog(around, { config: { segmentBytes: 200, retentionBytes: 0 } });
