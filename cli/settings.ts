@@ -13,6 +13,7 @@ import { listenersOf } from "../broker/config/listeners.ts";
 import { unknownSetting } from "../broker/config/setting-hints.ts";
 import type { NodeListener } from "../cluster/broker-listeners.ts";
 import { logDirectoriesWithin } from "../cluster/log-settings.ts";
+import { CONTROLLER_ID } from "../cluster/running-cluster.ts";
 import type { NodeOptions } from "../cluster/start-nodes.ts";
 import { CommandError } from "./command-error.ts";
 import type { StartOptions } from "./start-options.ts";
@@ -25,8 +26,6 @@ export interface Settings {
 
 /** Said by the command line; a file that is made for Kafka has them, and they must not stand in its way. */
 const FROM_OPTIONS: ReadonlyMap<string, string> = new Map([
-  ["node.id", "nodes are numbered from 1"],
-  ["broker.id", "nodes are numbered from 1"],
   ["process.roles", "every node is a broker, and controllers come with them"],
   ["controller.quorum.voters", "controllers find each other"],
   ["controller.quorum.bootstrap.servers", "controllers find each other"],
@@ -34,6 +33,25 @@ const FROM_OPTIONS: ReadonlyMap<string, string> = new Map([
   ["log.dirs", "--data-dir says where data lies"],
   ["metadata.log.dir", "--data-dir says where data lies"],
 ]);
+
+/** Of the first node; the others follow. */
+const NODE_NUMBERS: ReadonlySet<string> = new Set(["node.id", "broker.id"]);
+/** Kafka's word for no number. */
+const NONE = "-1";
+const MAX_NODE_ID = 2 ** 31 - 1;
+
+/** @throws CommandError it is no number of a node, or the controller's beside several nodes */
+function firstNodeId(given: ReadonlyMap<string, string>, nodes: number): number {
+  const text = given.get("node.id") ?? given.get("broker.id") ?? NONE;
+  if (text.trim() === NONE) return 1;
+  const id = /^\s*\d+\s*$/.test(text) ? Number(text) : Number.NaN;
+  const last = id + nodes - 1;
+  if (!(last <= MAX_NODE_ID)) throw new CommandError(`node.id=${text}: nodes have numbers from 0 to ${MAX_NODE_ID}`);
+  if (nodes > 1 && id <= CONTROLLER_ID && last >= CONTROLLER_ID) {
+    throw new CommandError(`node.id=${text}: ${CONTROLLER_ID} is the controller's number`);
+  }
+  return id;
+}
 
 /**
  * The nodes that the options and the settings ask for.
@@ -49,23 +67,26 @@ export function gatherSettings(
   const withoutEffect = new Map<string, string>();
   for (const name of given.keys()) {
     if (!isBrokerConfigName(name)) throw new CommandError(unknownSetting(name));
+    if (NODE_NUMBERS.has(name)) continue;
     const instead = FROM_OPTIONS.get(name);
     const isWithin = name === "log.dirs" && logDirectoriesWithin("", given.get(name)) !== "";
     if (isWithin) continue;
     if (instead !== undefined) withoutEffect.set(name, instead);
     else if (!hasEffect(name)) withoutEffect.set(name, "nothing here depends on it");
   }
-  const nodes = Array.from({ length: options.nodes }, (_, index) => nodeOptions(options, given, index, dataDirectory));
+  const first = firstNodeId(given, options.nodes);
+  const nodes = Array.from({ length: options.nodes }, (_, index) => {
+    return nodeOptions(options, given, { index, nodeId: first + index }, dataDirectory);
+  });
   return { nodes, withoutEffect };
 }
 
 function nodeOptions(
   options: StartOptions,
   given: ReadonlyMap<string, string>,
-  index: number,
+  { index, nodeId }: { readonly index: number; readonly nodeId: number },
   dataDirectory: string,
 ): NodeOptions {
-  const nodeId = index + 1;
   const directory = join(dataDirectory, String(nodeId));
   const { port, host } = options;
   const controllers = given.get("controller.listener.names") ?? "CONTROLLER";
@@ -73,7 +94,7 @@ function nodeOptions(
   const advertised = given.get("advertised.listeners");
   const texts = new Map([
     ...internalTopics(options.nodes),
-    ...[...given].filter(([name]) => !FROM_OPTIONS.has(name)),
+    ...[...given].filter(([name]) => !FROM_OPTIONS.has(name) && !NODE_NUMBERS.has(name)),
     ["node.id", String(nodeId)] as const,
     ["broker.id", String(nodeId)] as const,
     ["process.roles", "broker,controller"] as const,

@@ -144,7 +144,7 @@ describe("start", () => {
       .map((line) => JSON.parse(line) as { level: string; setting?: string })
       .filter(({ level }) => level === "warn")
       .map(({ setting }) => setting);
-    expect(warned.sort()).toEqual(["log.dirs", "node.id", "num.network.threads", "process.roles"]);
+    expect(warned.sort()).toEqual(["log.dirs", "num.network.threads", "process.roles"]);
   });
 
   it("keeps data in a folder of the user's when none is named", async () => {

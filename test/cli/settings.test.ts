@@ -32,6 +32,25 @@ const loopback = (port: number, advertisedPort = port === 0 ? undefined : port) 
 });
 
 describe("nodes", () => {
+  it.each([
+    [{ set: ["node.id=0"] }, [0]],
+    [{ file: { "broker.id": "1001" }, options: { nodes: "3" } }, [1001, 1002, 1003]],
+    [{ file: { "node.id": "5" }, set: ["node.id=2147483647"] }, [2 ** 31 - 1]],
+    [{ file: { "node.id": "-1" } }, [1]],
+  ])("have the numbers that node.id says of the first: %j", (given, ids) => {
+    const { nodes, withoutEffect } = gather(given);
+    expect(nodes.map(({ nodeId }) => nodeId)).toEqual(ids);
+    expect(nodes.map(({ config }) => [config.settings.nodeId, config.settings.brokerId])).toEqual(
+      ids.map((id) => [id, id]),
+    );
+    expect(nodes[0]?.dataDirectory).toBe(`/data/${ids[0]}`);
+    expect(withoutEffect.size).toBe(0);
+  });
+
+  it.each(["x", "1.5", "-2", "2147483647", "2999", "3000"])("have no number %s where they are several", (id) => {
+    expect(() => gather({ set: [`node.id=${id}`], options: { nodes: "2" } })).toThrow(CommandError);
+  });
+
   it("are one on 9092, unless asked otherwise", () => {
     const { nodes, withoutEffect } = gather();
     expect(nodes).toMatchObject([{ nodeId: 1, dataDirectory: "/data/1", listeners: [loopback(9092)] }]);
@@ -138,7 +157,7 @@ describe("settings", () => {
   });
 
   it("that do nothing here are accepted and named", () => {
-    const file = { "node.id": "7", "log.dirs": "elsewhere", "num.io.threads": "9", "process.roles": "broker" };
+    const file = { "log.dirs": "elsewhere", "num.io.threads": "9", "process.roles": "broker" };
     const { nodes, withoutEffect } = gather({ file });
     expect([...withoutEffect.keys()]).toEqual(Object.keys(file));
     expect(nodes[0]?.config.settings).toMatchObject({ nodeId: 1, logDirs: ["/data/1"], numIoThreads: 9 });
