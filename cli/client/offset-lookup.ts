@@ -4,7 +4,7 @@
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { ListOffsets } from "../../protocol/messages/list-offsets.ts";
 import { type ClusterClient, kafkaError } from "./cluster-client.ts";
-import { patiently } from "./patience.ts";
+import { passes, patiently } from "./patience.ts";
 
 export const EARLIEST = -2;
 export const LATEST = -1;
@@ -17,7 +17,11 @@ export interface TopicPartition {
 export interface LookupOptions {
   /** The end as readers of committed transactions see it. */
   readonly committed?: boolean;
+  readonly patienceMs?: number;
 }
+
+/** As long as somebody waits who looks at many partitions, of which a few cannot tell now. */
+const GLANCE_MS = 1500;
 
 export function partitionKey({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`;
@@ -37,11 +41,36 @@ export async function offsetsAt(
   const found = await patiently(
     () => askLeaders(cluster, partitions, timestamp, options),
     () => cluster.forgetLeaders(),
+    options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs },
   );
   const behind = partitions.filter((one) => (found.get(partitionKey(one)) ?? -1) < 0);
   if (behind.length === 0 || timestamp === LATEST) return found;
   const ends = await offsetsAt(cluster, behind, LATEST, options);
   return new Map([...found, ...ends]);
+}
+
+/** As `offsetsAt`, without those that cannot be told now, such as the end of a partition whose new leader waits for its replicas. */
+export async function offsetsKnownAt(
+  cluster: ClusterClient,
+  partitions: readonly TopicPartition[],
+  timestamp: number,
+): Promise<Map<string, number>> {
+  try {
+    return await offsetsAt(cluster, partitions, timestamp, { patienceMs: GLANCE_MS });
+  } catch (error) {
+    if (!passes(error)) throw error;
+  }
+  const found = await Promise.all(
+    partitions.map(async (one) => {
+      try {
+        return [...(await offsetsAt(cluster, [one], timestamp, { patienceMs: 0 }))];
+      } catch (error) {
+        if (passes(error)) return [];
+        throw error;
+      }
+    }),
+  );
+  return new Map(found.flat());
 }
 
 async function askLeaders(

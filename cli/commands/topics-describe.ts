@@ -3,7 +3,7 @@
  */
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { type ClusterClient, kafkaError, type TopicMetadata } from "../client/cluster-client.ts";
-import { EARLIEST, LATEST, offsetsAt, partitionKey, type TopicPartition } from "../client/offset-lookup.ts";
+import { EARLIEST, LATEST, offsetsKnownAt, partitionKey, type TopicPartition } from "../client/offset-lookup.ts";
 import { ownConfigs } from "../client/topic-admin.ts";
 import { CommandError } from "../command-error.ts";
 import type { CommandIo } from "../command-io.ts";
@@ -57,8 +57,8 @@ async function viewsOf(cluster: ClusterClient, topics: readonly TopicMetadata[])
       .map(({ partitionIndex }) => ({ topic: name ?? "", partition: partitionIndex })),
   );
   const [starts, ends, configs] = await Promise.all([
-    offsetsAt(cluster, led, EARLIEST),
-    offsetsAt(cluster, led, LATEST),
+    offsetsKnownAt(cluster, led, EARLIEST),
+    offsetsKnownAt(cluster, led, LATEST),
     ownConfigs(
       cluster,
       topics.map(({ name }) => name ?? ""),

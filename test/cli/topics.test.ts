@@ -48,6 +48,26 @@ describe("topics", () => {
     expect(await odradek.json("topics", "list")).toMatchObject([{ topic: "orders", partitions: 2, replicas: 3 }]);
   });
 
+  it("are described without the offsets that cannot be told now", async () => {
+    await odradek.run(["topics", "create", "half", "--partitions", "2"]);
+    const fault = cluster.faults.add({
+      api: "ListOffsets",
+      topic: "half",
+      partition: 1,
+      errorCode: "OFFSET_NOT_AVAILABLE",
+    });
+    expect(await odradek.json("topics", "describe", "half")).toMatchObject([
+      {
+        partitions: [
+          { startOffset: 0, endOffset: 0 },
+          { startOffset: null, endOffset: null },
+        ],
+      },
+    ]);
+    fault.remove();
+    await odradek.run(["topics", "delete", "half"]);
+  });
+
   it("grow, and have their configs changed", async () => {
     await odradek.run(["topics", "create", "changing", "-c", "retention.ms=5", "-c", "segment.bytes=1048576"]);
     const alter = ["topics", "alter", "changing", "--partitions", "3", "--config", "cleanup.policy=compact"];
