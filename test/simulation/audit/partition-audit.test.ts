@@ -186,3 +186,21 @@ test("a leader whose log ends before what is committed gives offsets out again, 
   expect(shortLeader(true).losses.map(({ fromOffset }) => fromOffset)).toEqual([1]);
   expect(() => shortLeader(false)).toThrow(/V3/);
 });
+
+test("a power cut may take offsets of records that were all deleted", () => {
+  const promise = { minInSyncReplicas: 2, allowsUnclean: false };
+  const audit = new PartitionAudit("t", "id", 0);
+  audit.changed(partitionImage(0, [1, 2]), promise);
+  const logs = [1, 2].map((id) => replica(id, [batch(0, 0)], 1));
+  for (const log of logs) audit.shadows.set(log.nodeId, log);
+  audit.looked(logs[0] as ReplicaShadow, 0, false);
+  for (const log of logs) audit.looked(Object.assign(log, { startOffset: 1 }), log.nodeId === 1 ? 0 : undefined, false);
+  for (const id of [1, 2]) {
+    audit.powerWasCut(id); // its disk is empty
+    audit.hasCrashed(id);
+  }
+  const elected = partitionImage(0, [1, 2], { leader: 2, leaderEpoch: 1, partitionEpoch: 1, inSyncReplicas: [2] });
+  audit.changed({ ...elected, leaderRecoveryState: 1 }, promise);
+  audit.looked(replica(2, [], 0), 1, false);
+  expect(audit.losses.map(({ fromOffset }) => fromOffset)).toEqual([0]);
+});

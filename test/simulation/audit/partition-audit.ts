@@ -112,7 +112,8 @@ export class PartitionAudit {
     // What the power left may be from before a truncation: it counts once the leader was asked, and must before it may lead (V18).
     this.compare(shadow, Math.min(highWatermark, this.committedEnd), !this.lossy.has(nodeId));
     if (leaderEpoch !== undefined) this.startOffset = Math.max(this.startOffset, shadow.startOffset);
-    if (this.lossy.size > 0 && this.lossy.has(nodeId) && this.holdsAll(shadow)) this.lossy.delete(nodeId);
+    if (this.lossy.size > 0 && this.lossy.has(nodeId) && this.holdsAll(shadow) && shadow.endOffset >= this.committedEnd)
+      this.lossy.delete(nodeId);
   }
 
   /** V18: whoever may be elected has what is committed. @param counts whether the node's registration is of its present life. */
@@ -141,7 +142,9 @@ export class PartitionAudit {
     if (shadow === undefined) return false;
     shadow.readDisk();
     this.checkedTo.delete(nodeId);
-    if (this.holdsAll(shadow)) return false;
+    // Of records that were all deleted the offsets are left to lose.
+    const end = (shadow.batches[shadow.batches.length - 1]?.lastOffset ?? -1) + 1;
+    if (this.holdsAll(shadow) && end >= this.committedEnd) return false;
     this.lossy.add(nodeId);
     return true;
   }
