@@ -12,9 +12,11 @@ import {
   offsetFileName,
   offsetOfFileName,
   type PartitionDirectory,
+  REBUILT_SUFFIX,
   SEGMENT_SUFFIXES,
   SNAPSHOT_SUFFIX,
   SWAP_SUFFIX,
+  TRANSACTION_INDEX_SUFFIX,
 } from "./partition-directory.ts";
 
 /** The metadata log's snapshots have a suffix that looks alike; they are the quorum's. */
@@ -30,7 +32,8 @@ export function finishInterrupted(directory: PartitionDirectory): Set<string> {
   };
   let leastCleaned = Number.POSITIVE_INFINITY;
   for (const name of names) {
-    if (name.endsWith(DELETED_SUFFIX) && !name.endsWith(CHECKPOINT_DELETED_SUFFIX)) remove(name);
+    const isDeleted = name.endsWith(DELETED_SUFFIX) && !name.endsWith(CHECKPOINT_DELETED_SUFFIX);
+    if (isDeleted || name.endsWith(TRANSACTION_INDEX_SUFFIX + REBUILT_SUFFIX)) remove(name);
     else leastCleaned = Math.min(leastCleaned, baseOffsetOf(name, CLEANED_SUFFIX) ?? Number.POSITIVE_INFINITY);
   }
   for (const name of names) {

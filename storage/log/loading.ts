@@ -55,7 +55,7 @@ export async function loadLog(state: LogState, options: OpenLogOptions): Promise
   state.epochs.truncateFromEnd(state.logEndOffset);
   state.epochs.truncateFromStart(state.logStartOffset);
   if (needsProducers) loadProducers(state);
-  repairTransactionIndexes(state, state.segments.all);
+  await repairTransactionIndexes(state, state.segments.all);
   state.recoveryPoint = Math.min(recoveryPoint, state.logEndOffset);
   state.syncedEndOffset = state.recoveryPoint;
   state.setHighWatermark(options.highWatermark);

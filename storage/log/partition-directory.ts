@@ -20,6 +20,9 @@ export const CLEANED_SUFFIX = ".cleaned";
 /** Behind the names of what the cleaner has written: they replace the segments they were made from. */
 export const SWAP_SUFFIX = ".swap";
 
+/** Behind the name of a transaction index that takes the place of one once it is whole. */
+export const REBUILT_SUFFIX = ".tmp";
+
 /** The suffixes of the files of a segment, the log first. */
 export const SEGMENT_SUFFIXES = [LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX] as const;
 

@@ -145,11 +145,10 @@ async function recoverSegment(
   const { sizeBytes } = segment;
   if (start.position === 0) {
     segment.clearIndexes();
-    segment.transactionIndex.clear();
   } else {
     segment.keepIndexesBefore(start.position, start.offset);
-    segment.transactionIndex.truncateTo(start.offset);
   }
+  segment.transactionIndex.beginRebuild(start.position === 0 ? segment.baseOffset : start.offset);
   const scan = new ChecksumScan(segment.log, start.position, sizeBytes);
   let { offset } = start;
   let validEnd = start.position;
@@ -183,6 +182,7 @@ async function recoverSegment(
     );
     segment.cut(validEnd);
   }
+  await segment.transactionIndex.endRebuild();
   segment.seal();
   state.logEndOffset = offset;
   state.producers.endOffset = offset;

@@ -13,7 +13,7 @@ import { ProducerState } from "./producer-state.ts";
 import type { Segment } from "./segment.ts";
 
 /** Looks at the index of each segment that has one. @param segments ascending. */
-export function repairTransactionIndexes(state: LogState, segments: readonly Segment[]): void {
+export async function repairTransactionIndexes(state: LogState, segments: readonly Segment[]): Promise<void> {
   for (const [index, segment] of segments.entries()) {
     const { transactionIndex } = segment;
     if (!transactionIndex.exists) continue;
@@ -23,7 +23,7 @@ export function repairTransactionIndexes(state: LogState, segments: readonly Seg
       { directory: state.directory.path, segment: segment.baseOffset },
       "a transaction index is damaged and made anew",
     );
-    rebuild(state, segment);
+    await rebuild(state, segment);
   }
 }
 
@@ -42,14 +42,14 @@ function hasItsMarkers(segment: Segment): boolean {
   }
 }
 
-function rebuild(state: LogState, segment: Segment): void {
+async function rebuild(state: LogState, segment: Segment): Promise<void> {
   const nowMs = state.around.clock.monotonicMs();
   const producers = new ProducerState(state.around.producerLimits);
   const snapshot = state.snapshots.readAtOrBelow(segment.baseOffset, nowMs);
   if (snapshot === undefined) producers.clear(state.segments.first.baseOffset);
   else producers.load(snapshot.entries, snapshot.endOffset);
   replayProducers(producers, state.segments, segment.baseOffset, nowMs);
-  segment.transactionIndex.clear();
+  segment.transactionIndex.beginRebuild(segment.baseOffset);
   const scan = new HeaderScan(segment.log, 0, segment.sizeBytes);
   for (let batch = scan.next(); batch !== undefined; batch = scan.next()) {
     const completed = producers.apply(batch, scan.markerOf(batch), nowMs);
@@ -58,4 +58,5 @@ function rebuild(state: LogState, segment: Segment): void {
     if (completed.isAborted) segment.transactionIndex.append({ ...completed, lastStableOffset });
     producers.transactions.complete(completed);
   }
+  await segment.transactionIndex.endRebuild();
 }

@@ -7,7 +7,12 @@
  */
 import { readInt64, writeInt64 } from "../../protocol/records/int64.ts";
 import type { DiskFile } from "../disk.ts";
-import { offsetFileName, type PartitionDirectory, TRANSACTION_INDEX_SUFFIX } from "./partition-directory.ts";
+import {
+  offsetFileName,
+  type PartitionDirectory,
+  REBUILT_SUFFIX,
+  TRANSACTION_INDEX_SUFFIX,
+} from "./partition-directory.ts";
 
 export const ABORTED_ENTRY_BYTES = 34;
 const VERSION = 0;
@@ -31,6 +36,8 @@ export class TransactionIndex {
   private file: DiskFile | undefined;
   private fileExists: boolean;
   private needsSync = false;
+  /** Entries that are to take the place of those behind the first `keptBytes`. */
+  private rebuilt: { readonly keptBytes: number; readonly entries: Buffer[] } | undefined;
 
   constructor(directory: PartitionDirectory, baseOffset: number, fileExists: boolean, fileSuffix = "") {
     this.directory = directory;
@@ -50,8 +57,45 @@ export class TransactionIndex {
     writeInt64(bytes, 10, entry.firstOffset);
     writeInt64(bytes, 18, entry.lastOffset);
     writeInt64(bytes, 26, entry.lastStableOffset);
+    if (this.rebuilt !== undefined) {
+      this.rebuilt.entries.push(bytes);
+      return;
+    }
     this.openFile().append([bytes]);
     this.needsSync = true;
+  }
+
+  /**
+   * Entries appended until `endRebuild` take the place of those whose marker lies at or behind the offset. Until then the file stays as
+   * it is: one that was emptied, and never filled for want of room or time, could not be told from one without aborted transactions.
+   */
+  beginRebuild(offset: number): void {
+    const kept = offset <= this.baseOffset ? 0 : this.firstReaching(offset, this.count());
+    this.rebuilt = { keptBytes: kept * ABORTED_ENTRY_BYTES, entries: [] };
+  }
+
+  /** @throws DiskError, and the file is what it was. */
+  async endRebuild(): Promise<void> {
+    const { keptBytes, entries } = this.rebuilt ?? { keptBytes: 0, entries: [] };
+    this.rebuilt = undefined;
+    const behind = Buffer.concat(entries);
+    const whole = Buffer.alloc(this.fileExists ? this.openFile().sizeBytes : 0);
+    if (whole.length > 0) this.openFile().read(0, whole);
+    const before = whole.subarray(keptBytes);
+    const commonBytes = Math.min(before.length, behind.length);
+    if (before.subarray(0, commonBytes).equals(behind.subarray(0, commonBytes))) {
+      if (before.length === behind.length) return;
+      if (behind.length > commonBytes) this.openFile().append([behind.subarray(commonBytes)]);
+      else this.openFile().truncate(keptBytes + behind.length);
+      this.needsSync = true;
+      return;
+    }
+    const { directory, name } = this;
+    const next = name + REBUILT_SUFFIX;
+    directory.put(next, Buffer.concat([whole.subarray(0, keptBytes), behind]));
+    await directory.disk.syncFile(directory.pathOf(next));
+    this.close();
+    directory.rename(next, name);
   }
 
   /**
@@ -100,13 +144,6 @@ export class TransactionIndex {
     const keepBytes = this.firstReaching(offset, this.count()) * ABORTED_ENTRY_BYTES;
     if (this.openFile().sizeBytes === keepBytes) return;
     this.openFile().truncate(keepBytes);
-    this.needsSync = true;
-  }
-
-  /** Drops every entry, whatever the file holds. */
-  clear(): void {
-    if (!this.fileExists || this.openFile().sizeBytes === 0) return;
-    this.openFile().truncate(0);
     this.needsSync = true;
   }
 
