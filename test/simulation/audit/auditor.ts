@@ -163,6 +163,8 @@ export class Auditor {
 
   private lookAtReplica(look: Look): void {
     const { partition, shadow, audit } = look;
+    // Who has not heard yet that the topic is gone keeps what nobody promises any more.
+    if (this.deleted.has(partition.topicId)) return;
     const { log } = partition;
     if (log.offline) {
       this.wentOffline(look);

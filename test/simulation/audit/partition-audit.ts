@@ -22,6 +22,8 @@ export interface PartitionPromise {
 export interface Loss {
   readonly fromOffset: number;
   readonly atMs: number;
+  /** Not only offsets, of records that had all been deleted. */
+  readonly tookRecords: boolean;
 }
 
 export class PartitionAudit {
@@ -188,9 +190,11 @@ export class PartitionAudit {
     const isLate = this.image !== undefined && leaderEpoch < this.image.leaderEpoch;
     // Offsets are promised too: whoever leads with fewer gives them out again, though every record below was deleted.
     if (this.holdsAll(shadow) && shadow.endOffset >= this.committedEnd) return;
+    const tookRecords = this.committedEnd > this.startOffset;
     if (isLate) {
       // Elected uncleanly, it tells clients what it has until it hears of its successor.
-      if (this.uncleanEpochs.has(leaderEpoch) && this.mayLose(leaderEpoch)) this.noteLoss(this.endOfSame(shadow));
+      if (this.uncleanEpochs.has(leaderEpoch) && this.mayLose(leaderEpoch))
+        this.noteLoss(this.endOfSame(shadow), tookRecords);
       return;
     }
     const end = this.endOfSame(shadow);
@@ -201,7 +205,7 @@ export class PartitionAudit {
           `(it has ${describeBatch(shadow.at(end))} where ${describeBatch(this.committedAt(end))} was)`,
       );
     }
-    this.lose(end);
+    this.lose(end, tookRecords);
   }
 
   /** How far a new leader has what is committed: from where its own log begins, which may be before what others have deleted. */
@@ -225,8 +229,8 @@ export class PartitionAudit {
     return false;
   }
 
-  private lose(fromOffset: number): void {
-    this.noteLoss(fromOffset);
+  private lose(fromOffset: number, tookRecords: boolean): void {
+    this.noteLoss(fromOffset, tookRecords);
     this.committed.length = indexOfOffset(this.committed, fromOffset);
     this.committedEnd = fromOffset;
     for (const [id, to] of this.checkedTo) this.checkedTo.set(id, Math.min(to, fromOffset));
@@ -234,8 +238,8 @@ export class PartitionAudit {
     for (const batch of this.committed) this.noteSequence(batch, false);
   }
 
-  private noteLoss(fromOffset: number): void {
-    this.losses.push({ fromOffset, atMs: this.nowMs() });
+  private noteLoss(fromOffset: number, tookRecords = true): void {
+    this.losses.push({ fromOffset, atMs: this.nowMs(), tookRecords });
     this.wasUnclean = true;
   }
 
