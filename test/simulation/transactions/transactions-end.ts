@@ -4,7 +4,10 @@
  * Owns: V4 (readers saw what was committed, all of it, in order, and nothing else), V12 (the copy is the input), V13 (the bank's sum at
  * every snapshot), V20 (no transaction is open anywhere). Leaves to checkHistory: what the processes of test/history saw.
  */
+import type { TransactionCoordinator } from "../../../broker/transactions/transaction-coordinator.ts";
 import { isIdle } from "../../../broker/transactions/transaction-state.ts";
+import { ErrorCode } from "../../../protocol/error-codes.ts";
+import { KafkaError } from "../../../protocol/kafka-error.ts";
 import { HISTORY_TOPIC } from "../../history/history-client.ts";
 import { Violation } from "../audit/violation.ts";
 import type { Consumer } from "../clients/consumer.ts";
@@ -120,13 +123,25 @@ function halvesOf(partitions: readonly (readonly [number, readonly ReadValue[]])
   return halves;
 }
 
+/** Undefined while the coordinator reads its log. */
+function machinesOf(transactions: TransactionCoordinator) {
+  try {
+    return transactions.machines();
+  } catch (error) {
+    if (error instanceof KafkaError && error.code === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS) return undefined;
+    throw error;
+  }
+}
+
 /** V20: no coordinator has anything to end. */
 export function whyNotQuiet(cluster: SimulatedCluster): string | undefined {
   for (const id of cluster.nodeIds) {
     const transactions = cluster.node(id).present?.broker.transactions;
     if (transactions === undefined) return `node ${id} is not there`;
     if (transactions.ending > 0) return `node ${id} is ending ${transactions.ending} transactions`;
-    for (const machine of transactions.machines()) {
+    const machines = machinesOf(transactions);
+    if (machines === undefined) return `node ${id} loads transactions`;
+    for (const machine of machines) {
       for (const [transactionalId, { state, producerId, producerEpoch }] of machine.transactions.entries()) {
         if (isIdle(state)) continue;
         return `${transactionalId} (${producerId}/${producerEpoch}) is in state ${state} on node ${id}`;
