@@ -4,6 +4,8 @@
  * `topic-0.<32 hex digits>-delete` waits for its removal, `...-stray` belongs to no topic of this cluster any more,
  * `...-future` is being filled to replace a log in another directory. A topic's name is cut so that 255 characters suffice.
  */
+import type { Random } from "./random.ts";
+
 export type DirectoryState = "current" | "delete" | "stray" | "future";
 
 export interface DirectoryName {
@@ -30,6 +32,16 @@ export function suffixedDirectoryName(
 ): string {
   const suffix = `-${partition}.${uniqueId}-${state}`;
   return topic.slice(0, MAX_NAME_LENGTH - suffix.length) + suffix;
+}
+
+/** A path that no directory has: where a log lies that has lost its name, or has none yet. */
+export function suffixedDirectoryPath(
+  random: Random,
+  within: string,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+  state: "delete" | "stray" | "future",
+): string {
+  return `${within}/${suffixedDirectoryName(topic, partition, state, random.bytes(16).toString("hex"))}`;
 }
 
 /** What a directory's name means; undefined when it is no log's: such a directory is left alone. */

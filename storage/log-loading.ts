@@ -7,7 +7,7 @@
  */
 import { KafkaError } from "../protocol/kafka-error.ts";
 import type { Clock } from "./clock.ts";
-import { partitionDirectoryName, suffixedDirectoryName } from "./directory-name.ts";
+import { partitionDirectoryName, suffixedDirectoryPath } from "./directory-name.ts";
 import { DiskError } from "./disk.ts";
 import type { HostedLog, HostedLogs } from "./hosted-logs.ts";
 import type { LogSurroundings } from "./log/log-surroundings.ts";
@@ -143,8 +143,7 @@ function theOneAssigned(around: LogSurroundings, one: Job, other: Job, { assigne
     throw new DirectoryRefused(`${paths} hold the same partition: remove one of them`);
   }
   const { found, directory } = kept === one ? other : one;
-  const uniqueId = around.random.bytes(16).toString("hex");
-  const path = `${directory.path}/${suffixedDirectoryName(topic, partition, "stray", uniqueId)}`;
+  const path = suffixedDirectoryPath(around.random, directory.path, { topic, partition }, "stray");
   around.disk.rename(found.path, path);
   around.logger.warn(
     { path, kept: kept.found.path },

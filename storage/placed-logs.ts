@@ -6,7 +6,7 @@
  */
 
 import type { CheckpointSchedule } from "./checkpoint-schedule.ts";
-import { partitionDirectoryName, suffixedDirectoryName } from "./directory-name.ts";
+import { partitionDirectoryName, suffixedDirectoryPath } from "./directory-name.ts";
 import { DiskError } from "./disk.ts";
 import { type HostedLog, type HostedLogs, storageError } from "./hosted-logs.ts";
 import { createPartitionLog } from "./log/open-partition-log.ts";
@@ -75,8 +75,7 @@ export class PlacedLogs {
   /** @throws KafkaError KAFKA_STORAGE_ERROR */
   private begin({ name, log: current }: HostedLog, directory: LogDirectory): void {
     const { topic, partition, topicId, config, logStartOffset } = current;
-    const uniqueId = this.parts.options.around.random.bytes(16).toString("hex");
-    const path = `${directory.path}/${suffixedDirectoryName(topic, partition, "future", uniqueId)}`;
+    const path = suffixedDirectoryPath(this.parts.options.around.random, directory.path, current, "future");
     try {
       // Of a log that lay there before.
       for (const checkpoint of directory.checkpoints) checkpoint.forget(new Set([name]));

@@ -6,7 +6,7 @@
  */
 import { KafkaError } from "../protocol/kafka-error.ts";
 import { DelayedRemoval } from "./delayed-removal.ts";
-import { suffixedDirectoryName } from "./directory-name.ts";
+import { suffixedDirectoryPath } from "./directory-name.ts";
 import { type HostedLog, storageError } from "./hosted-logs.ts";
 import type { LogSurroundings } from "./log/log-surroundings.ts";
 import type { FoundDirectory } from "./log-directory.ts";
@@ -30,8 +30,7 @@ export class SetAside {
    * @throws KafkaError KAFKA_STORAGE_ERROR when it could not be moved.
    */
   put({ log, directory }: HostedLog, state: "delete" | "stray"): string {
-    const uniqueId = this.around.random.bytes(16).toString("hex");
-    const path = `${directory.path}/${suffixedDirectoryName(log.topic, log.partition, state, uniqueId)}`;
+    const path = suffixedDirectoryPath(this.around.random, directory.path, log, state);
     try {
       if (directory.failure !== undefined) throw storageError(directory.failure);
       log.rename(path);
