@@ -1,3 +1,4 @@
+/** Replicas that are asked for in another directory of their node: step by step, and what comes between. */
 import { describe, expect, test } from "vitest";
 import { ErrorCode } from "../../protocol/error-codes.ts";
 import { buildRecordBatch } from "../../protocol/records/record-batch-builder.ts";
@@ -144,6 +145,22 @@ describe("a log that is asked for in another directory", () => {
       expect(await values(logs.get("t", 0))).toEqual([...texts(0, 40), ...texts(100, 120)]);
       expect(logs.get("t", 0)?.path).toBe("/d2/t-0");
       await logs.close();
+    }));
+
+  test("R214: what is deleted from the log meanwhile is deleted from the copy", () =>
+    onNode(async (bench) => {
+      const { logs, log } = await openWith(bench, 200);
+      put(log, ...Array.from({ length: 100 }, (_, i) => `${i}`.padEnd(20_000)));
+      bench.moveBytesPerSecond = 1000;
+      logs.place("t", 0, "/d2");
+      await bench.wait(3000);
+      const [copied = 0] = futures(logs)[1] as number[];
+      log.raiseLogStartOffset(copied - 1);
+      await bench.wait(3000);
+      const future = logs.describe()[1]?.futures[0];
+      expect(future?.logStartOffset).toBe(copied - 1);
+      expect(future?.logEndOffset).toBeLessThan(300);
+      logs.abandon();
     }));
 
   test("R214: a move ends when it is asked back, elsewhere, or its log is deleted", () =>
